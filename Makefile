@@ -1,0 +1,47 @@
+# One vocabulary for people and CI. Every target makes the environment (.venv, from uv.lock) when it is missing.
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+WORKSPACE ?= workspace
+
+export BENTOML_DO_NOT_TRACK := True
+export DO_NOT_TRACK := true
+export MLFLOW_DISABLE_TELEMETRY := true
+export ITERATIVE_DO_NOT_TRACK := 1
+export OMP_WAIT_POLICY := PASSIVE
+
+.PHONY: help setup demo test lint docs notebooks clean
+
+help: ## show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+setup: $(STAMP) ## create the environment from uv.lock
+
+# uv is brought by pip into a small environment of its own, so that a machine needs only Python and make.
+$(STAMP): pyproject.toml uv.lock
+	@command -v uv >/dev/null 2>&1 || test -x $(VENV)-uv/bin/uv || \
+		{ echo "fetching uv"; $(PYTHON) -m venv $(VENV)-uv && $(VENV)-uv/bin/pip install --quiet uv==$(UV_VERSION); }
+	PATH="$(CURDIR)/$(VENV)-uv/bin:$$PATH" uv sync --frozen --python $(PYTHON)
+	@touch $@
+
+demo: $(STAMP) ## the whole job on a simulated firm, in under three minutes
+	@$(BIN)/veraison demo --workspace $(WORKSPACE)
+
+test: $(STAMP) ## all tests
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+
+lint: $(STAMP) ## style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+notebooks: $(STAMP) ## run the notebooks from beginning to end
+	$(BIN)/jupytext --to ipynb notebooks/*.py
+	$(BIN)/pytest --nbmake --nbmake-timeout 300 -p no:warnings -o addopts= notebooks/*.ipynb
+
+clean: ## remove the environment and everything made
+	rm -rf $(VENV) $(VENV)-uv workspace .pytest_cache .mypy_cache .ruff_cache

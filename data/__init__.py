@@ -1,0 +1,1 @@
+"""Events come in: contracts, parsing and quarantine, sources, identity, store, simulator."""

@@ -1,0 +1,206 @@
+"""A Segment message becomes an event, or a sentence that says why not.
+
+Segment spec: https://segment.com/docs/connections/spec/ (``track identify page screen group alias``).
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from data.events import (
+    EVENT_TYPES,
+    MICROS_PER_DAY,
+    Event,
+    RawRecord,
+    Rejection,
+    Trait,
+    isoformat,
+    parse_instant,
+)
+
+MAX_TEXT = 1_000
+MAX_ID = 256
+MAX_VALUE = 9e12
+"""Values are kept as int64 millionths; beyond this they would not fit."""
+
+_FUTURE = MICROS_PER_DAY
+_LATEST = parse_instant("9000-01-01T00:00:00Z")
+
+
+class InvalidEvent(ValueError):  # noqa: N818 (it is a verdict on a message, not a failure of ours)
+    """Why a message cannot become an event; its text is shown to the sender."""
+
+
+def judge(record: RawRecord, *, now: int, received: int | None = None) -> Event | Rejection:
+    """Turn one record of a source into an event, or into a rejection that keeps the record whole.
+
+    now      : the clock, microseconds UTC; a message more than 24 h after it is refused
+    received : over HTTP the moment of arrival, which then overrides the body's ``receivedAt``;
+               None for imported history, where ``receivedAt`` counts, else the time of the event
+    """
+    if record.payload is None:
+        return Rejection(record.source, record.line, record.problem or "cannot be read", record.raw)
+    try:
+        return parse_event(record.payload, now=now, received=received)
+    except InvalidEvent as reason:
+        return Rejection(record.source, record.line, str(reason), record.raw)
+
+
+def parse_event(message: Mapping[str, Any], *, now: int, received: int | None = None) -> Event:
+    """One event of a Segment message.
+
+    Raises InvalidEvent with one sentence.
+
+    >>> event = parse_event({"type": "page", "messageId": "m-5", "anonymousId": "a-9", "name": "Pricing",
+    ...                      "timestamp": "2026-03-01T09:12:00Z"}, now=2_000_000_000_000_000)
+    >>> event.kind, event.lead_id
+    ('Viewed Pricing Page', 'a-9')
+    """
+    event_type = message.get("type")
+    if event_type not in EVENT_TYPES:
+        raise InvalidEvent(f"type {_shown(event_type)} is not one of {', '.join(EVENT_TYPES)}")
+    event_id = _identifier(message, "messageId")
+    if event_id is None:
+        raise InvalidEvent("messageId is missing; without it the same message could not be told from a second one")
+    user, anonymous = _identifier(message, "userId"), _identifier(message, "anonymousId")
+    lead_id = user or anonymous
+    if lead_id is None:
+        raise InvalidEvent("userId and anonymousId are both missing; one of them must say whose event it is")
+    occurred_at, known_at = _moments(message, now=now, received=received)
+    properties = _table(message, "properties")
+    context = _table(message, "context")
+    own_traits = _table(message, "traits")
+    return Event(
+        event_id=event_id,
+        lead_id=lead_id,
+        type=event_type,
+        kind=_kind(event_type, message),
+        occurred_at=occurred_at,
+        known_at=known_at,
+        value=_micro_value(properties),
+        properties=properties | ({"context": context} if context else {}),
+        traits=_traits(event_type, message, own_traits or _table(context, "traits", "context.traits")),
+        previous_id=_previous_id(event_type, message, user, anonymous),
+    )
+
+
+def _moments(message: Mapping[str, Any], *, now: int, received: int | None) -> tuple[int, int]:
+    def instant_of(key: str) -> int | None:
+        if message.get(key) is None:
+            return None
+        try:
+            value = parse_instant(message[key])
+        except ValueError as problem:
+            raise InvalidEvent(f"{key}: {problem}") from None
+        if not 0 <= value < _LATEST:
+            raise InvalidEvent(f"{key}: {message[key]!r} is outside 1970 to 9000")
+        return value
+
+    occurred = instant_of("timestamp")
+    if occurred is None:
+        occurred = instant_of("originalTimestamp")
+    if received is None:
+        received = instant_of("receivedAt")
+    if occurred is None:
+        occurred = received
+    if occurred is None:
+        raise InvalidEvent("timestamp is missing; write it as 2026-03-01T09:12:00Z")
+    known = occurred if received is None else max(received, occurred)
+    if known - now > _FUTURE:
+        raise InvalidEvent(f"{isoformat(known)} lies more than 24 h in the future; check the sender's clock")
+    return occurred, known
+
+
+def _kind(event_type: str, message: Mapping[str, Any]) -> str:
+    if event_type == "track":
+        name = message.get("event")
+        if not isinstance(name, str) or not _clean(name):
+            raise InvalidEvent("event is missing: a track message says what happened")
+        return _clean(name)
+    if event_type in ("page", "screen"):
+        name = message.get("name")
+        noun = event_type.capitalize()
+        return (
+            f"Viewed {name.strip()[:MAX_TEXT]} {noun}" if isinstance(name, str) and name.strip() else f"Viewed {noun}"
+        )
+    return event_type
+
+
+def _previous_id(event_type: str, message: Mapping[str, Any], user: str | None, anonymous: str | None) -> str | None:
+    if event_type == "alias":
+        previous = _identifier(message, "previousId")
+        if previous is None or user is None:
+            raise InvalidEvent("alias needs previousId and userId")
+        return previous if previous != user else None
+    if event_type == "identify" and user and anonymous and user != anonymous:
+        return anonymous
+    return None
+
+
+def _identifier(message: Mapping[str, Any], key: str) -> str | None:
+    value = message.get(key)
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise InvalidEvent(f"{key}: {_shown(value)} is not text")
+    value = value.strip()
+    if len(value) > MAX_ID or not value.isprintable():
+        raise InvalidEvent(f"{key}: {_shown(value)} is not printable text of at most {MAX_ID} characters")
+    return value or None
+
+
+def _table(message: Mapping[str, Any], key: str, shown: str | None = None) -> dict[str, Any]:
+    value = message.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise InvalidEvent(f"{shown or key}: {_shown(value)} is not an object")
+    return value
+
+
+def _micro_value(properties: Mapping[str, Any]) -> int | None:
+    value = properties.get("value", properties.get("revenue"))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if not math.isfinite(value) or abs(value) > MAX_VALUE:
+        raise InvalidEvent(f"properties.value: {_shown(value)} is outside +-{MAX_VALUE:.0e}")
+    return round(value * 1_000_000)
+
+
+def _traits(event_type: str, message: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Trait]:
+    found: dict[str, Trait] = {}
+    if event_type == "group":
+        group = _identifier(message, "groupId")
+        if group is None:
+            raise InvalidEvent("group needs groupId")
+        found["group_id"] = group
+    for name, value in table.items():
+        if isinstance(value, dict):  # address.country, company.employees: one level, as Segment's own traits have
+            found |= {f"{name}.{inner}": kept for inner, v in value.items() if (kept := _scalar(inner, v)) is not None}
+        elif (kept := _scalar(name, value)) is not None:
+            found[name] = kept
+    return found
+
+
+def _scalar(name: str, value: object) -> Trait | None:
+    if isinstance(value, str):
+        return _clean(value) or None
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        if not math.isfinite(value) or abs(value) > 1e300:
+            raise InvalidEvent(f"traits.{name}: {_shown(value)} is not a usable number")
+        return float(value)
+    return None
+
+
+def _clean(text: str) -> str:
+    """Text that every store can hold: no NUL (PostgreSQL refuses it), no half of a surrogate pair."""
+    return text.encode("utf-8", "ignore").decode().replace("\x00", "").strip()[:MAX_TEXT]
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

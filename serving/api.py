@@ -1,0 +1,264 @@
+"""Version 1 of the HTTP API: events in, scores out. Handlers are thin; what they answer is made elsewhere."""
+
+from dataclasses import asdict
+from typing import Annotated, Any, Literal, TypeVar
+
+from fastapi import APIRouter, Depends, Path, Query
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from data.events import Event, Rejection, isoformat, parse_instant
+from data.journey import Status
+from data.parse import MAX_ID
+from data.store import Store
+from features.words import Language
+from serving import bodies
+from serving.access import Access
+from serving.bodies import Body
+from serving.intake import Intake, Taken, judged_message
+from serving.keys import Key
+from serving.leads import Lead, Leads
+from serving.models import ModelHolder
+from serving.problems import JSON, Problem, ProblemDocument, invalid
+from serving.scorer import SHOWN_REASONS, Scores
+from veraison import __version__
+
+MAX_BATCH = 1_000
+MAX_LEADS = 10_000
+MAX_REASONS = 50
+MAX_LISTED = 1_000
+
+Asked = TypeVar("Asked", bound=BaseModel)
+StatusName = Literal["scored", "too_early", "not_started", "merged", "converted", "lost", "opted_out"]
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("an id is printable text")
+    return text
+
+
+LeadId = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID), AfterValidator(_printable)]
+
+
+class BatchRequest(BaseModel):
+    """Messages of the Segment spec; other members that Segment's clients send beside them are ignored."""
+
+    batch: list[Any]
+
+
+class ScoreRequest(BaseModel):
+    """Leads by id, or the events themselves."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    lead_ids: Annotated[list[LeadId] | None, Field(min_length=1, max_length=MAX_LEADS)] = None
+    events: Annotated[list[dict[str, Any]] | None, Field(min_length=1, max_length=MAX_LEADS)] = None
+    as_of: str | None = None
+    lang: Language = "en"
+    reasons: Annotated[int, Field(ge=0, le=MAX_REASONS)] = SHOWN_REASONS
+
+    @model_validator(mode="after")
+    def _says_whom(self) -> "ScoreRequest":
+        if self.lead_ids is None and self.events is None:
+            raise ValueError('lead_ids or events must say whom to score, such as {"lead_ids": ["L42"]}')
+        return self
+
+
+def moment(text: str, path: str = "as_of") -> int:
+    """Microseconds UTC of an asked moment; a Problem of status 422 where it is none between 1970 and 9000."""
+    try:
+        found = parse_instant(text)
+    except ValueError as error:
+        raise Problem(422, "invalid", f"{path}: {error}") from None
+    if not 0 <= found < parse_instant("9000-01-01T00:00:00Z"):
+        raise Problem(422, "invalid", f"{path}: {text!r} is outside 1970 to 9000")
+    return found
+
+
+def _asked(text: Annotated[str | None, Query(alias="as_of", max_length=40)] = None) -> int | None:
+    return None if text is None else moment(text)
+
+
+AsOf = Annotated[int | None, Depends(_asked)]
+Reasons = Annotated[int, Query(ge=0, le=MAX_REASONS)]
+LeadPath = Annotated[str, Path(max_length=MAX_ID)]
+
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ProblemDocument, "description": text, "content": {"application/problem+json": {}}}
+    for status, text in {
+        401: "No key, or one that does not hold",
+        403: "The key lacks the scope",
+        422: "A value is not allowed",
+        503: "There is no model yet",
+    }.items()
+}
+_BODY_PROBLEMS = _PROBLEMS | {
+    status: _PROBLEMS[422] | {"description": text}
+    for status, text in {400: "Not JSON", 413: "Too much at once", 415: "An encoding other than gzip"}.items()
+}
+_NOT_FOUND = {404: _PROBLEMS[422] | {"description": "Nothing of this lead is known at that moment"}}
+
+
+def router(leads: Leads, intake: Intake, access: Access, store: Store, models: ModelHolder) -> APIRouter:
+    """The routes under ``/v1``, around the parts that answer."""
+    found = APIRouter(prefix="/v1")
+    may_ingest, may_read = Depends(access.scope("ingest")), Depends(access.scope("read"))
+
+    def batch(key: Annotated[Key, may_ingest], body: Body) -> JSON:
+        """Take up to 1,000 messages of the Segment spec; answered when they are durable.
+
+        The same messageId twice is stored once. What cannot be taken is answered with its reason; the rest is taken.
+        """
+        asked = _read(BatchRequest, body)
+        if len(asked.batch) > MAX_BATCH:
+            raise Problem(413, "too-large", f"batch: at most {MAX_BATCH:,} messages, not {len(asked.batch):,}")
+        return JSON(_taken(intake.take(asked.batch, trusted=key.allows("admin"))))
+
+    for path in ("/batch", "/import"):  # Segment's clients know it by either name
+        found.add_api_route(
+            path, batch, methods=["POST"], responses=_BODY_PROBLEMS, openapi_extra=_body(BatchRequest),
+            operation_id=path[1:], summary="Events in",
+        )  # fmt: skip
+
+    def single(kind: str) -> None:
+        def one(key: Annotated[Key, may_ingest], body: Body) -> JSON:
+            """Take one message of this type."""
+            message = {**bodies.table(body), "type": kind}
+            return JSON(_taken(intake.take([message], trusted=key.allows("admin"))))
+
+        found.add_api_route(
+            f"/{kind}", one, methods=["POST"], responses=_BODY_PROBLEMS,
+            openapi_extra=_body(None), operation_id=kind, summary=f"One {kind} message in",
+        )  # fmt: skip
+
+    for kind in ("track", "identify", "page", "screen", "group", "alias"):
+        single(kind)
+
+    @found.post(
+        "/score", dependencies=[may_read], responses=_BODY_PROBLEMS, openapi_extra=_body(ScoreRequest),
+        operation_id="score", summary="Scores out, with reasons",
+    )  # fmt: skip
+    def score(body: Body) -> JSON:
+        """Score leads by id, or the people in a list of events without storing any of it.
+
+        Scores by id at the service's own moment (no as_of) are kept in the prediction log.
+        """
+        asked = _read(ScoreRequest, body)
+        as_of = leads.clock() if asked.as_of is None else moment(asked.as_of)
+        if asked.events is not None:
+            events = _events(asked.events, leads.clock())
+            scores = leads.from_events(events, as_of, asked.lead_ids)
+        else:
+            scores, _ = leads.scored(asked.lead_ids or [], as_of)
+        rows = scores.rows(asked.lang, asked.reasons)
+        if asked.events is None and asked.as_of is None:
+            leads.log(scores, rows)
+        return JSON(_answer(scores, as_of) | {"scores": [row.to_dict() for row in rows]})
+
+    @found.get(
+        "/leads", dependencies=[may_read], responses=_PROBLEMS, operation_id="leads", summary="Leads, the best first"
+    )
+    def ranked(
+        as_of: AsOf,
+        sort: Literal["score"] = "score",
+        limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 50,
+        status: StatusName = "scored",
+        lang: Language = "en",
+        reasons: Reasons = SHOWN_REASONS,
+    ) -> JSON:
+        """List the leads of one status, the best first; `leads_in_all` and `counts` speak of everyone."""
+        ranking = leads.ranking(as_of)
+        places = ranking.best(Status[status], limit)
+        scores, _ = leads.scored([ranking.lead_ids[place] for place in places], ranking.as_of)
+        rows = [
+            row.to_dict() | {"last_activity": isoformat(int(ranking.last_activity[place]))}
+            for row, place in zip(scores.rows(lang, reasons), places, strict=True)
+        ]
+        everyone = {"sort": sort, "leads_in_all": len(ranking.lead_ids), "counts": ranking.counts}
+        return JSON(_answer(scores, ranking.as_of) | everyone | {"leads": rows})
+
+    @found.get(
+        "/leads/{lead_id:path}", dependencies=[may_read], responses=_PROBLEMS | _NOT_FOUND, operation_id="lead",
+        summary="One lead",
+    )  # fmt: skip
+    def one_lead(lead_id: LeadPath, as_of: AsOf, lang: Language = "en", reasons: Reasons = SHOWN_REASONS) -> JSON:
+        """The explained score of one lead, what is known of it, and its visible events, newest first."""
+        found = leads.lead(lead_id, leads.clock() if as_of is None else as_of, language=lang, shown=reasons)
+        return JSON(_in_detail(found))
+
+    @found.get("/status", dependencies=[may_read], responses=_PROBLEMS, operation_id="status", summary="What serves")
+    def status() -> JSON:
+        """Which model serves, on what it was trained, and what the store holds."""
+        return JSON(service_status(store, models))
+
+    return found
+
+
+def service_status(store: Store, models: ModelHolder) -> dict[str, Any]:
+    """The state of the service: the bundle, a newer one that is broken, counts and the newest event."""
+    model = None
+    if models.ready:
+        bundle = models.current()
+        model = {
+            "version": bundle.version,
+            "trained_as_of": bundle.facts.get("as_of"),
+            "feature_set": bundle.feature_set.fingerprint,
+            "horizons_days": list(bundle.playbook.horizons.days),
+            "primary_days": bundle.playbook.horizons.primary,
+        }
+    newest, broken = store.newest(), models.broken
+    return {
+        "veraison": __version__,
+        "ready": models.ready,
+        "model": model,
+        "broken_model": None if broken is None else asdict(broken),
+        "store": store.counts(),
+        "newest_event": None if newest is None else isoformat(newest),
+    }
+
+
+def _read(model: type[Asked], body: bytes) -> Asked:
+    try:
+        return model.model_validate(bodies.table(body))
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+def _events(messages: list[dict[str, Any]], now: int) -> list[Event]:
+    events = []
+    for place, message in enumerate(messages):
+        one = judged_message(message, place, now=now, received=None)
+        if isinstance(one, Rejection):  # a score on a part of a history would be a wrong one
+            raise Problem(422, "invalid", f"events.{place}: {one.reason}")
+        events.append(one)
+    return events
+
+
+def _taken(taken: Taken) -> dict[str, Any]:
+    return {
+        "accepted": taken.accepted,
+        "duplicates": taken.duplicates,
+        "rejected": [
+            {"index": one.index, "messageId": one.message_id, "reason": one.reason} for one in taken.rejected
+        ],
+    }
+
+
+def _answer(scores: Scores, as_of: int) -> dict[str, Any]:
+    return {"as_of": isoformat(as_of), "model_version": scores.bundle.version}
+
+
+def _in_detail(lead: Lead) -> dict[str, Any]:
+    return lead.row.to_dict() | {
+        "merged_into": lead.merged_into,
+        "traits": {name: {"value": value, "since": isoformat(at)} for name, (value, at) in lead.traits.items()},
+        "timeline": [
+            one | {"occurred_at": isoformat(one["occurred_at"]), "known_at": isoformat(one["known_at"])}
+            for one in lead.timeline
+        ],
+    }
+
+
+def _body(model: type[BaseModel] | None) -> dict[str, Any]:
+    schema = {"type": "object"} if model is None else model.model_json_schema()
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}

@@ -1,0 +1,204 @@
+"""What a running service says of leads: some by id, some from a body alone, all in order, one in detail.
+
+Every answer is :func:`serving.scorer.score` on a log of histories; nothing here computes anything else.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from data import scorelog
+from data.events import Event, Trait
+from data.journey import Status
+from data.log import EventLog, Floats, Ints
+from data.scorelog import LoggedScore
+from data.store import Store
+from serving.models import ModelHolder
+from serving.scorer import ExplainedScore, Scores, score
+from training.bundle import Bundle
+from veraison.errors import UnknownLeadError
+from veraison.playbook import Playbook
+
+MICROS_PER_MINUTE = 60_000_000
+_CHUNK = 4_096  # pairs scored at once: bounds the memory of a ranking
+_RANKINGS = 4
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """All leads at one moment. (leads,) arrays are in the order of `lead_ids`.
+
+    score, probability : NaN where a lead is not scored
+    last_activity      : ``occurred_at`` of the newest visible event, microseconds UTC
+    """
+
+    as_of: int
+    lead_ids: list[str]
+    status: Ints
+    score: Floats
+    probability: Floats
+    last_activity: Ints
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many leads have each status, those that occur."""
+        found = np.bincount(self.status, minlength=len(Status))
+        return {status.name: int(found[status]) for status in Status if found[status]}
+
+    def best(self, status: Status, limit: int) -> list[int]:
+        """Places of the leads of one status: by score, then probability, then newest activity, then id."""
+        mine = np.flatnonzero(self.status == status)
+        order = np.lexsort(
+            (mine, -self.last_activity[mine], -self.probability[mine], -self.score[mine])
+        )  # ids are in ascending order, so their place decides last
+        return [int(place) for place in mine[order[:limit]]]
+
+
+@dataclass(frozen=True)
+class Lead:
+    """One lead in detail.
+
+    merged_into : the id under which it goes on, None where it stands for itself
+    traits      : what is known, each with the moment it is true of (``occurred_at``)
+    timeline    : visible events, newest first, as data.store.Store.timeline gives them
+    """
+
+    row: ExplainedScore
+    merged_into: str | None
+    traits: dict[str, tuple[Trait, int]]
+    timeline: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Leads:
+    """Answers about the leads of one store with the model that serves now.
+
+    clock : microseconds UTC; the moment of a score for which no other is asked
+    """
+
+    def __init__(self, store: Store, models: ModelHolder, playbook: Playbook, clock: Callable[[], int]) -> None:
+        self._store = store
+        self._models = models
+        self._playbook = playbook
+        self.clock = clock
+        self._ranking = threading.Lock()
+        self._rankings: dict[tuple[int | None, ...], tuple[Bundle, Ranking]] = {}
+
+    def scored(self, lead_ids: Sequence[str], as_of: int) -> tuple[Scores, EventLog]:
+        """Scores of some leads, in the order asked, with the histories they were made of."""
+        log = self._store.history(lead_ids)
+        return score(self._models.current(), log, lead_ids, [as_of] * len(lead_ids)), log
+
+    def log(self, scores: Scores, rows: Sequence[ExplainedScore]) -> None:
+        """Append what is served to the prediction log, each score with its feature vector."""
+        bundle, logged_at = scores.bundle, self.clock()
+        fingerprint = bundle.feature_set.fingerprint
+        scorelog.append(
+            self._store,
+            [
+                LoggedScore(
+                    lead_id=row.lead_id,
+                    as_of=row.as_of,
+                    logged_at=logged_at,
+                    status=row.status,
+                    score=row.score,
+                    probability=row.probability,
+                    model_version=row.model_version,
+                    feature_set=fingerprint,
+                    vector=scores.features[at],
+                    answer=row.to_dict(),
+                )
+                for row, at in zip(rows, scores.scored, strict=True)
+                if at >= 0
+            ],
+        )
+
+    def from_events(self, events: Sequence[Event], as_of: int, lead_ids: Sequence[str] | None) -> Scores:
+        """Scores from these events alone, of everyone in them in the order of appearance, or of `lead_ids`.
+
+        They go through a store of their own, in memory, so that identity, order and duplicates are what they would be
+        if the events had been posted.
+        """
+        if lead_ids is None:
+            lead_ids = list(dict.fromkeys(event.lead_id for event in events))
+        with Store("sqlite://", self._playbook.identity.keys) as passing:
+            passing.append(events)
+            log = passing.scan()
+        return score(self._models.current(), log, lead_ids, [as_of] * len(lead_ids))
+
+    def ranking(self, as_of: int | None = None) -> Ranking:
+        """All leads, scored now or at a moment.
+
+        Scoring everyone takes a scan of the store, so a ranking is kept until the model changes, the store does (its
+        newest ``known_at`` or its number of events), or, where it is of now, the minute is over.
+        """
+        moment = self.clock() if as_of is None else as_of
+        bundle = self._models.current()
+        minute = moment // MICROS_PER_MINUTE if as_of is None else None
+        key = (self._store.newest(), self._store.counts()["events"], minute, as_of)
+        with self._ranking:  # the second click of two waits for the first instead of doing the same
+            made_with, found = self._rankings.get(key, (None, None))
+            if found is None or made_with is not bundle:
+                found = _rank(bundle, self._store.scan(), moment)
+                self._rankings[key] = bundle, found
+                while len(self._rankings) > _RANKINGS:
+                    del self._rankings[next(iter(self._rankings))]
+        return found
+
+    def lead(self, lead_id: str, as_of: int, **how: Any) -> Lead:
+        """One lead with its events and traits; UnknownLeadError where nothing of it is visible.
+
+        how : language and number of reasons, as for serving.scorer.Scores.row
+        """
+        scores, log = self.scored([lead_id], as_of)
+        row = scores.row(0, **how)
+        if row.status == Status.unknown.name:
+            raise UnknownLeadError(f"no lead {lead_id!r} is known at that moment")
+        person = log.identity.person(lead_id, as_of)
+        return Lead(
+            row=row,
+            merged_into=None if person == lead_id else person,
+            traits=known_traits(log, lead_id, as_of, self._playbook),
+            timeline=self._store.timeline(lead_id, as_of),
+        )
+
+
+def known_traits(log: EventLog, lead_id: str, as_of: int, playbook: Playbook) -> dict[str, tuple[Trait, int]]:
+    """What is known of a lead at a moment: of each trait the visible value that is true of the latest moment.
+
+    A trait is a number where the playbook says so, else the text that was sent: "0612" stays "0612".
+    """
+    code = int(log.codes([lead_id])[0])
+    if code < 0:
+        return {}
+    newest: dict[str, tuple[int, int]] = {}
+    for at in range(int(log.trait_offsets[code]), int(log.trait_offsets[code + 1])):
+        name, occurred = log.trait_names[log.trait_name[at]], int(log.trait_occurred[at])
+        if log.trait_known[at] < as_of and (name not in newest or occurred >= newest[name][0]):
+            newest[name] = (occurred, at)
+    kinds = playbook.features.traits
+    found: dict[str, tuple[Trait, int]] = {}
+    for name, (occurred, at) in sorted(newest.items()):
+        number = float(log.trait_number[at])
+        as_number = kinds.get(name) == "number" and not np.isnan(number)
+        found[name] = (number if as_number else log.trait_texts[log.trait_text[at]], occurred)
+    return found
+
+
+def _rank(bundle: Bundle, log: EventLog, as_of: int) -> Ranking:
+    count = len(log.leads)
+    status = np.empty(count, dtype=np.int64)
+    points, chance = np.full(count, np.nan), np.full(count, np.nan)
+    for start in range(0, count, _CHUNK):
+        part = slice(start, min(start + _CHUNK, count))
+        scores = score(bundle, log, log.leads[part], [as_of] * (part.stop - start))
+        status[part] = scores.status
+        has = np.flatnonzero(scores.scored >= 0)
+        points[start + has] = scores.score[scores.scored[has]]
+        chance[start + has] = scores.probability[scores.scored[has], bundle.primary]
+    last = np.full(count, np.iinfo(np.int64).min)
+    visible = log.known < as_of
+    np.maximum.at(last, np.repeat(np.arange(count), np.diff(log.offsets))[visible], log.occurred[visible])
+    return Ranking(as_of, log.leads, status, points, chance, last)

@@ -1,0 +1,239 @@
+"""Pairs of a lead and a moment become explained scores: the same way for a file, one lead and the API.
+
+Every asked pair is a row of the answer; a pair that is not scored says why in its ``status``.
+"""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from data.events import isoformat
+from data.journey import Status, standing
+from data.log import NEVER, EventLog, Floats, Ints
+from data.scorelog import LoggedScore
+from features import compute
+from features.words import Language, describe, shown_value
+from serving.decisions import grade
+from training.bundle import Bundle
+
+SHOWN_REASONS = 8
+OTHER_SIGNALS = "other_signals"
+_OTHER = {"en": "all other signals together", "fr": "tous les autres signaux réunis"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One part of a score, in points; positive raises it.
+
+    feature : the column's name, or ``other_signals`` for what is left over
+    value   : what is known (a number, a category's name), None where nothing is
+    """
+
+    feature: str
+    value: float | str | None
+    points: float
+    text: str
+
+    @property
+    def type(self) -> str:
+        return "negative" if self.points < 0 else "positive"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "feature": self.feature,
+            "value": self.value,
+            "points": self.points,
+            "type": self.type,
+            "text": self.text,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedScore:
+    """One lead at one moment. ``score == clip(base + sum of the reasons' points, 0, 100)``.
+
+    probabilities : column name -> chance of conversion within that many days
+    ready         : days until 10, 50 and 90 % of such leads are ready, of those that are within the longest horizon
+    ready_at      : since when sales have accepted it (microseconds UTC); then `ready` is empty
+    """
+
+    lead_id: str
+    as_of: int
+    status: str
+    model_version: str
+    score: float | None = None
+    grade: str | None = None
+    base: float | None = None
+    probability: float | None = None
+    probabilities: dict[str, float] | None = None
+    ready: tuple[float, float, float] | None = None
+    ready_at: int | None = None
+    reasons: tuple[Reason, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer of the API: the columns of `veraison score`, with dates as text and reasons as objects."""
+        p10, p50, p90 = self.ready or (None, None, None)
+        return {
+            "lead_id": self.lead_id,
+            "as_of": isoformat(self.as_of),
+            "status": self.status,
+            "score": self.score,
+            "grade": self.grade,
+            "probability": self.probability,
+            **(self.probabilities or {}),
+            "ready_p10": p10,
+            "ready_p50": p50,
+            "ready_p90": p90,
+            "ready_at": None if self.ready_at is None else isoformat(self.ready_at),
+            "base": self.base,
+            "reasons": [reason.to_dict() for reason in self.reasons],
+            "model_version": self.model_version,
+        }
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Explained scores of n pairs, with the feature rows they were made of (rows that were scored only).
+
+    scored : (n,) place of the pair among the feature rows, -1 where it was not scored
+    """
+
+    bundle: Bundle
+    lead_ids: list[str]
+    as_of: Ints
+    status: list[Status]
+    ready_at: Ints
+    scored: Ints
+    features: Floats
+    base: float
+    points: Floats
+    score: Floats
+    probability: Floats
+    ready: Floats
+
+    def __len__(self) -> int:
+        return len(self.lead_ids)
+
+    def row(self, place: int, language: Language = "en", shown: int = SHOWN_REASONS) -> ExplainedScore:
+        """One pair with its `shown` weightiest reasons; what is left over is one reason of its own."""
+        at = int(self.scored[place])
+        lead_id, as_of, status = self.lead_ids[place], int(self.as_of[place]), self.status[place].name
+        if at < 0:
+            return ExplainedScore(lead_id, as_of, status, self.bundle.version)
+        ready_at = int(self.ready_at[place]) if self.ready_at[place] != NEVER else None
+        p10, p50, p90 = (float(days) for days in self.ready[at])
+        score = float(self.score[at])
+        return ExplainedScore(
+            lead_id=lead_id,
+            as_of=as_of,
+            status=status,
+            model_version=self.bundle.version,
+            score=score,
+            grade=grade(score, self.bundle.playbook.scoring.grades),
+            base=self.base,
+            probability=float(self.probability[at, self.bundle.primary]),
+            probabilities=dict(zip(self.bundle.horizon_names, map(float, self.probability[at]), strict=True)),
+            ready=None if ready_at is not None else (p10, p50, p90),
+            ready_at=ready_at,
+            reasons=self._reasons(at, language, shown),
+        )
+
+    def rows(self, language: Language = "en", shown: int = SHOWN_REASONS) -> list[ExplainedScore]:
+        """Every asked pair, in the order asked."""
+        return [self.row(place, language, shown) for place in range(len(self))]
+
+    def table(self, language: Language = "en") -> pl.DataFrame:
+        """The columns of `veraison score`, one row a pair; reasons as JSON text."""
+        rows = []
+        for one in self.rows(language):
+            row = one.to_dict()
+            row["as_of"] = one.as_of
+            row["reasons"] = json.dumps(row["reasons"], ensure_ascii=False)
+            row["ready_at"] = one.ready_at
+            rows.append(row)
+        number = pl.Float64
+        columns = {
+            "lead_id": pl.String, "as_of": pl.Int64, "status": pl.String, "score": number, "grade": pl.String,
+            "probability": number, **dict.fromkeys(self.bundle.horizon_names, number), "ready_p10": number,
+            "ready_p50": number, "ready_p90": number, "ready_at": pl.Int64, "base": number, "reasons": pl.String,
+            "model_version": pl.String,
+        }  # fmt: skip
+        frame = pl.DataFrame(rows, schema=columns)
+        moments = [pl.col(name).cast(pl.Datetime("us", "UTC")) for name in ("as_of", "ready_at")]
+        return frame.with_columns(moments)
+
+    def to_log(self, logged_at: int, language: Language = "en") -> Iterator[LoggedScore]:
+        """What the prediction log keeps of each pair: the answer, and the vector it was made of.
+
+        logged_at : microseconds UTC, when it was served
+        """
+        for place, one in enumerate(self.rows(language)):
+            at = int(self.scored[place])
+            yield LoggedScore(
+                lead_id=one.lead_id,
+                as_of=one.as_of,
+                logged_at=logged_at,
+                status=one.status,
+                score=one.score,
+                probability=one.probability,
+                model_version=one.model_version,
+                feature_set=self.bundle.feature_set.fingerprint,
+                vector=None if at < 0 else self.features[at],
+                answer=one.to_dict(),
+            )
+
+    def _reasons(self, at: int, language: Language, shown: int) -> tuple[Reason, ...]:
+        points = self.points[at]
+        order = np.argsort(-np.abs(points), kind="stable")
+        top = [int(place) for place in order[:shown] if points[place] != 0]
+        names, feature_set = self.bundle.feature_set.names, self.bundle.feature_set
+        found = [
+            Reason(
+                names[place],
+                shown_value(feature_set, place, float(self.features[at, place])),
+                float(points[place]),
+                describe(feature_set, place, float(self.features[at, place]), language),
+            )
+            for place in top
+        ]
+        rest = math.fsum(float(points[place]) for place in order[shown:])
+        if rest != 0:
+            found.append(Reason(OTHER_SIGNALS, None, rest, _OTHER[language]))
+        return tuple(found)
+
+
+def score(
+    bundle: Bundle, log: EventLog, lead_ids: Sequence[str], as_of: Sequence[int] | Ints, threads: int = 1
+) -> Scores:
+    """Score each (lead, moment) pair on what was known before the moment.
+
+    log : histories of at least these leads; what it holds beyond the moment changes nothing
+    """
+    moments = np.array(as_of, dtype=np.int64)
+    lead = log.codes(list(lead_ids))
+    where = standing(log, bundle.playbook.journey, lead, moments)
+    rows = np.flatnonzero(where.status == Status.scored)
+    features = compute.batch(log, bundle.feature_set, lead[rows], moments[rows], where.started[rows])
+    prediction = bundle.predict(features, threads)
+    base, points, scores = bundle.points(prediction)
+    scored = np.full(len(lead), -1, dtype=np.int64)
+    scored[rows] = np.arange(len(rows))
+    return Scores(
+        bundle=bundle,
+        lead_ids=list(lead_ids),
+        as_of=moments,
+        status=[Status(int(code)) for code in where.status],
+        ready_at=where.ready,
+        scored=scored,
+        features=features,
+        base=base,
+        points=points,
+        score=scores,
+        probability=prediction.probability,
+        ready=prediction.ready,
+    )

@@ -1,0 +1,179 @@
+"""The one artefact that training makes and serving loads: models, feature set, playbook, and what they were made from.
+
+A bundle is a folder of plain files (JSON, LightGBM text, Parquet), nothing pickled. Its `version` is derived from its
+content, so equal inputs give equal versions.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import polars as pl
+
+from data.log import Floats
+from features.catalogue import FeatureSet
+from training import curve
+from training.distil import ExplainedModel
+from training.hazard import HazardModel
+from veraison.errors import ModelError
+from veraison.playbook import Playbook
+
+FORMAT = 1
+READY_LEVELS = (0.1, 0.5, 0.9)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """(n, ...) what a bundle says of n feature rows.
+
+    log_odds      : (n,) of conversion within the primary horizon
+    base          : the same for a lead of which nothing is told
+    contributions : (n, f) each feature's part; ``log_odds == base + contributions.sum()``
+    probability   : (n, h) at each horizon of the playbook, never falling along h
+    ready         : (n, 3) days by which 10, 50 and 90 % of those ready within the longest horizon are
+    """
+
+    log_odds: Floats
+    base: float
+    contributions: Floats
+    probability: Floats
+    ready: Floats
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A trained model with everything that scoring needs.
+
+    base_odds : odds of the typical lead, which score 50; inherited from version to version
+    facts     : when, on what and how well it was trained (JSON)
+    reference : training landmarks as they looked, for drift: features, ``probability``
+    """
+
+    playbook: Playbook
+    feature_set: FeatureSet
+    conversion: HazardModel
+    readiness: HazardModel | None
+    explained: ExplainedModel
+    base_odds: float
+    facts: dict[str, Any] = field(default_factory=dict)
+    reference: pl.DataFrame = field(default_factory=pl.DataFrame)
+
+    @cached_property
+    def version(self) -> str:
+        """Date of the training snapshot and ten digits of the content."""
+        content = hashlib.sha256()
+        for name, text in sorted(self._files().items()):
+            content.update(f"{name}\x00{text}\x00".encode())
+        return f"{str(self.facts.get('as_of', 'undated'))[:10]}-{content.hexdigest()[:10]}"
+
+    @property
+    def horizon_names(self) -> list[str]:
+        """Columns of the probabilities: ``p_7d``, ``p_30d`` ..."""
+        return [f"p_{days}d" for days in self.playbook.horizons.days]
+
+    @property
+    def primary(self) -> int:
+        """Place of the primary horizon among the horizons."""
+        return self.playbook.horizons.days.index(self.playbook.horizons.primary)
+
+    def predict(self, features: Floats, threads: int = 1) -> Prediction:
+        """Everything at once, for (n, f) rows in the order of the feature set; a row's bits do not depend on n."""
+        features = np.ascontiguousarray(features, dtype=np.float64)
+        count, horizons = len(features), np.array(self.playbook.horizons.days, dtype=np.float64)
+        if not count:
+            width = len(self.feature_set.names)
+            empty = np.empty(0), np.empty((0, width)), np.empty((0, len(horizons))), np.empty((0, 3))
+            return Prediction(empty[0], 0.0, empty[1], empty[2], empty[3])
+        log_odds, contributions, base = self.explained.contributions(features, threads)
+        cumulative = self.conversion.cumulative(features, threads)
+        probability = np.empty((count, len(horizons)))
+        bent = np.empty_like(cumulative)
+        curve.bend(self.conversion.edges, cumulative, log_odds, horizons, self.primary, probability, bent)
+        edges, ripening = self.conversion.edges, bent
+        if self.readiness is not None:
+            edges = np.union1d(self.conversion.edges, self.readiness.edges)
+            ripening = np.empty((count, len(edges)))
+            own = self.readiness.cumulative(features, threads)
+            curve.no_later_than(self.readiness.edges, own, self.conversion.edges, bent, edges, ripening)
+        ready = np.empty((count, len(READY_LEVELS)))
+        curve.quantiles(edges, ripening, np.array(READY_LEVELS), ready)
+        return Prediction(log_odds, base, contributions, probability, ready)
+
+    def points(self, prediction: Prediction) -> tuple[float, Floats, Floats]:
+        """The base, (n, f) points of each feature and (n,) score: 10 points double the odds, 50 is the typical lead.
+
+        ``score == clip(base + points.sum(), 0, 100)``
+        """
+        per_unit = 10.0 / float(np.log(2.0))
+        shift = float(np.log(self.base_odds))
+        base = 50.0 + per_unit * (prediction.base - shift)
+        score = np.clip(50.0 + per_unit * (prediction.log_odds - shift), 0.0, 100.0)
+        return base, per_unit * prediction.contributions, score
+
+    def save(self, folder: Path) -> None:
+        """Write the bundle's files into `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in self._files().items():
+            (folder / name).write_text(text, encoding="utf-8")
+        self.reference.write_parquet(folder / "reference.parquet")
+        (folder / "facts.json").write_text(json.dumps(self.facts, indent=1, ensure_ascii=False), encoding="utf-8")
+
+    @staticmethod
+    def load(folder: Path) -> "Bundle":
+        """Read a bundle; ModelError where it is missing, broken, or of a newer format."""
+        try:
+            core = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+            if core["format"] > FORMAT:
+                raise ModelError(
+                    f"the model in {folder.name} was written by a newer Véraison (format {core['format']}, this one "
+                    f"reads up to {FORMAT}); upgrade with: pip install --upgrade veraison"
+                )
+            return Bundle(
+                playbook=Playbook.model_validate(core["playbook"]),
+                feature_set=FeatureSet.from_json(core["feature_set"]),
+                conversion=_load_hazard(folder, "conversion", core),
+                readiness=_load_hazard(folder, "readiness", core) if core["readiness"] else None,
+                explained=ExplainedModel(lgb.Booster(model_file=str(folder / "explained.txt"))),
+                base_odds=core["base_odds"],
+                facts=json.loads((folder / "facts.json").read_text(encoding="utf-8")),
+                reference=pl.read_parquet(folder / "reference.parquet"),
+            )
+        except (OSError, KeyError, ValueError, lgb.basic.LightGBMError, pl.exceptions.PolarsError) as error:
+            raise ModelError(
+                f"the model in {folder} cannot be read ({error}); train again with: veraison train"
+            ) from error
+
+    def _files(self) -> dict[str, str]:
+        core = {
+            "format": FORMAT,
+            "playbook": json.loads(self.playbook.model_dump_json()),
+            "feature_set": self.feature_set.to_json(),
+            "base_odds": self.base_odds,
+            "conversion": _hazard_json(self.conversion),
+            "readiness": _hazard_json(self.readiness),
+        }
+        files = {
+            "bundle.json": json.dumps(core, indent=1, ensure_ascii=False),
+            "conversion.txt": self.conversion.booster.model_to_string(),
+            "explained.txt": self.explained.booster.model_to_string(),
+        }
+        if self.readiness is not None:
+            files["readiness.txt"] = self.readiness.booster.model_to_string()
+        return files
+
+
+def _hazard_json(model: HazardModel | None) -> dict[str, list[float]] | None:
+    return None if model is None else {"edges": model.edges.tolist(), "rates": model.rates.tolist()}
+
+
+def _load_hazard(folder: Path, name: str, core: dict[str, Any]) -> HazardModel:
+    return HazardModel(
+        edges=np.array(core[name]["edges"]),
+        rates=np.array(core[name]["rates"]),
+        booster=lgb.Booster(model_file=str(folder / f"{name}.txt")),
+    )

@@ -1,0 +1,39 @@
+"""Before anything trains: do the playbook's names mean something in this log?"""
+
+import difflib
+from collections.abc import Collection
+
+from veraison.errors import PlaybookError
+from veraison.playbook import Playbook
+
+_KEYS = ("created", "ready", "converted", "lost", "returned", "opted_out")
+_NEEDED = ("created", "ready", "converted")
+
+
+def check_names(playbook: Playbook, kinds: Collection[str]) -> list[str]:
+    """Warnings about events that the playbook names and that never occur.
+
+    Raises PlaybookError where that would change what is learned: none of the events of ``created``, ``ready`` or
+    ``converted`` occurs, or an unknown name is one typing mistake away from a known one.
+
+    >>> from veraison.playbook import Journey
+    >>> check_names(Playbook(journey=Journey(converted=("Deal Wom",))), {"Deal Won"})
+    Traceback (most recent call last):
+    ...
+    veraison.errors.PlaybookError: journey.converted: no event 'Deal Wom' ever occurs; did you mean 'Deal Won'?
+    """
+    warnings = []
+    for key in _KEYS:
+        names = getattr(playbook.journey, key)
+        absent = [name for name in names if name not in kinds]
+        for name in absent:
+            near = difflib.get_close_matches(name, sorted(kinds), n=1, cutoff=0.8)
+            if near and near[0] not in names:
+                raise PlaybookError(f"journey.{key}: no event {name!r} ever occurs; did you mean {near[0]!r}?")
+            warnings.append(f"journey.{key}: no event {name!r} has occurred so far")
+        if key in _NEEDED and names and len(absent) == len(names):
+            known = ", ".join(sorted(kinds)[:12])
+            raise PlaybookError(
+                f"journey.{key}: no event {absent[0]!r} ever occurs; the store holds: {known or 'nothing'}"
+            )
+    return warnings

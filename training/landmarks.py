@@ -1,0 +1,142 @@
+"""Landmarks: the (lead, as_of) pairs a model learns from, and what became of each as known at a later moment.
+
+Two moments rule everything here and are never mixed up:
+
+``as_of``   features may show what was known before it;
+``before``  the snapshot: outcomes may show what was known before it.
+
+A worked example, kept through this module: a lead created on 1 March, lost on 20 March, snapshot on 1 May.
+Its landmark of day 7 (8 March) was open then, so it trains: it did not convert, and this is known until the
+snapshot, 54 days later. It counts as at risk all that time; taking it for censored at its loss would say that
+it might have converted, and overshoots (1.67 times on one real log).
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from data.events import MICROS_PER_DAY, micros
+from data.journey import Status, first_ripening, standing
+from data.log import NEVER, EventLog, Floats, Ints
+from veraison.playbook import Playbook
+
+MINUTE = 60_000_000
+
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """(n,) what became of landmarks, in days after ``as_of``; the (entry, duration, event) of survival analysis.
+
+    entry    : days >= 0 from which an outcome would have been recorded (delayed entry), below `duration`
+    duration : days > 0 to the event, or to the end of what is known
+    event    : whether the event was seen
+    followed : days from ``as_of`` to the snapshot, whatever happened: how long an event could have been seen
+    """
+
+    entry: Floats
+    duration: Floats
+    event: Bools
+    followed: Floats
+
+    def within(self, days: float) -> Bools:
+        """(n,) whether the event happened within so many days."""
+        return self.event & (self.duration <= days)
+
+    def settled(self, days: float) -> Bools:
+        """(n,) whether follow-up covers so many days whole.
+
+        Events seen within a shorter follow-up are left out too: keeping them alone would count only successes.
+        """
+        return (self.entry <= 0) & (self.followed >= days)
+
+    def __getitem__(self, rows: npt.NDArray[np.generic]) -> "Outcomes":
+        return Outcomes(self.entry[rows], self.duration[rows], self.event[rows], self.followed[rows])
+
+    def __len__(self) -> int:
+        return len(self.duration)
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """(n,) pairs at which a lead could have been scored, sorted by lead and moment.
+
+    lead    : code in the log
+    as_of   : microseconds UTC
+    started : when the journey started, microseconds UTC
+    day     : days since the lead was created, as asked for
+    born    : when the lead's creation was first known, microseconds UTC; what splits in time go by
+    ready   : whether sales had already accepted the lead
+    """
+
+    lead: Ints
+    as_of: Ints
+    started: Ints
+    day: Ints
+    born: Ints
+    ready: Bools
+
+    def __getitem__(self, rows: npt.NDArray[np.generic]) -> "Landmarks":
+        return Landmarks(**{column.name: getattr(self, column.name)[rows] for column in fields(self)})
+
+    def __len__(self) -> int:
+        return len(self.lead)
+
+
+def landmarks(log: EventLog, playbook: Playbook, *, before: int, days: tuple[int, ...] | None = None) -> Landmarks:
+    """Every lead still open so many days (plus one minute) after its creation, at moments earlier than `before`.
+
+    Only histories up to each moment decide whether the lead was open then.
+    """
+    days = playbook.training.landmark_days if days is None else days
+    everyone = np.arange(len(log.leads), dtype=np.int64)
+    born = standing(log, playbook.journey, everyone, np.full(len(everyone), before)).started_known
+    everyone, born = everyone[born != NEVER], born[born != NEVER]
+    lead = np.repeat(everyone, len(days))
+    day = np.tile(np.array(days, dtype=np.int64), len(everyone))
+    birth = np.repeat(born, len(days))
+    as_of = birth + day * MICROS_PER_DAY + MINUTE
+    in_time = as_of < before
+    lead, day, birth, as_of = lead[in_time], day[in_time], birth[in_time], as_of[in_time]
+    then = standing(log, playbook.journey, lead, as_of)
+    open_ = then.status == Status.scored
+    return Landmarks(
+        lead=lead[open_],
+        as_of=as_of[open_],
+        started=then.started[open_],
+        day=day[open_],
+        born=birth[open_],
+        ready=then.ready[open_] != NEVER,
+    )
+
+
+def conversions(log: EventLog, playbook: Playbook, pairs: Landmarks, before: int) -> tuple[Outcomes, Bools]:
+    """Days to conversion as known at `before`, and which pairs can be used at all.
+
+    A pair is unusable where the lead had in truth converted by ``as_of`` (it became known later only), or where
+    nothing of its follow-up was observed.
+    """
+    person = log.persons(before)[pairs.lead].astype(np.int64)
+    then = standing(log, playbook.journey, person, np.full(len(pairs), before))
+    return _outcomes(playbook, pairs, np.where(then.status == Status.converted, then.closed, NEVER), before)
+
+
+def ripenings(log: EventLog, playbook: Playbook, pairs: Landmarks, before: int) -> tuple[Outcomes, Bools]:
+    """Days to readiness, the first of acceptance and conversion; pairs already ready are unusable."""
+    person = log.persons(before)[pairs.lead].astype(np.int64)
+    when = first_ripening(log, playbook.journey, person, pairs.as_of, np.full(len(pairs), before))
+    outcomes, usable = _outcomes(playbook, pairs, when, before)
+    return outcomes, usable & ~pairs.ready
+
+
+def _outcomes(playbook: Playbook, pairs: Landmarks, when: Ints, before: int) -> tuple[Outcomes, Bools]:
+    event = when != NEVER
+    until = np.where(event, when, before)
+    duration = (until - pairs.as_of) / MICROS_PER_DAY
+    entry = np.zeros(len(pairs))
+    if playbook.journey.observed_from is not None:
+        entry = np.maximum(0.0, (micros(playbook.journey.observed_from) - pairs.as_of) / MICROS_PER_DAY)
+    followed = (before - pairs.as_of) / MICROS_PER_DAY
+    return Outcomes(entry, duration, event, followed), duration > entry

@@ -1,0 +1,202 @@
+"""Commands that make and judge models: train, backtest, models."""
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import polars as pl
+import typer
+from rich.table import Table
+
+from serving.models import load_champion
+from training.checks import check_names
+from veraison.cli.common import (
+    AsOfOption,
+    PlaybookOption,
+    WorkspaceOption,
+    errors,
+    moment,
+    out,
+    parse_moment,
+    place,
+    say,
+)
+from veraison.errors import ModelError, VeraisonError
+from veraison.settings import Workspace
+
+_SHOWN = {
+    "auc": "AUC",
+    "pr_auc": "PR-AUC",
+    "log_loss": "log-loss",
+    "brier": "Brier",
+    "ece": "ECE",
+    "concordance": "concordance",
+    "interval_coverage": "80 % interval covers",
+    "timing_error_days": "timing error (days)",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(train)
+    app.command(name="backtest")(backtest_command)
+    app.add_typer(models, name="models")
+
+
+def train(
+    as_of: AsOfOption = None,
+    challenger: Annotated[bool, typer.Option("--challenger", help="Register without making it the champion.")] = False,
+    workspace: WorkspaceOption = None,
+    playbook: PlaybookOption = None,
+) -> None:
+    """Learn from what was known before a moment, measure, register, and make it the champion.
+
+    Example: veraison train --as-of 2026-01-01
+    """
+    from training.jobs import train as run_training  # noqa: PLC0415 (MLflow and Altair take seconds to load)
+    from training.registry import CHALLENGER, CHAMPION, Registry  # noqa: PLC0415
+
+    logging.getLogger("alembic").setLevel(logging.ERROR)
+    where = place(workspace, playbook)
+    book = where.playbook()
+    with where.store() as store:
+        before = moment(as_of, store)
+        for warning in check_names(book, store.kinds()):
+            errors.print(f"[yellow]note:[/] {warning}", soft_wrap=True)
+        log = store.scan()
+    registry = Registry(where.workspace)
+    trained = run_training(
+        log,
+        book,
+        registry,
+        before=before,
+        reports=where.workspace.reports,
+        alias=CHALLENGER if challenger else CHAMPION,
+        base_odds=inherited_base(where.workspace),
+        threads=where.settings.threads,
+        say=say,
+    )
+    if len(trained.figures):
+        out.print(figures_table(trained.figures, "On leads the model had not seen"))
+    fidelity = trained.bundle.facts["fidelity"]
+    out.print(
+        f"model {trained.bundle.version} is version {trained.registered.number} in the registry, "
+        f"{'challenger' if challenger else 'champion'}; explanation R2 {fidelity['r2']:.3f}\n"
+        f"plots and figures: {where.workspace.reports / 'train' / trained.bundle.version}",
+        soft_wrap=True,
+    )
+
+
+def backtest_command(
+    out_path: Annotated[
+        Path | None, typer.Option("--out", help="Also write every figure here (.parquet or .csv).")
+    ] = None,
+    origin: Annotated[
+        list[str] | None,
+        typer.Option("--origin", metavar="T", help="Moment(s) to stand at; three are chosen otherwise."),
+    ] = None,
+    draws: Annotated[int, typer.Option(help="Bootstrap draws behind each interval.", min=20)] = 200,
+    as_of: AsOfOption = None,
+    workspace: WorkspaceOption = None,
+    playbook: PlaybookOption = None,
+) -> None:
+    """Stand at moments of the past, train on what was known, and judge on the leads that came after.
+
+    Example: veraison backtest --origin 2011-11-14 --out figures.parquet
+    """
+    from training.jobs import backtest  # noqa: PLC0415
+
+    where = place(workspace, playbook)
+    book = where.playbook()
+    if out_path is not None and out_path.suffix not in (".parquet", ".csv"):
+        raise VeraisonError(f"--out {out_path}: write to a .parquet or .csv file")
+    with where.store() as store:
+        before = moment(as_of, store)
+        check_names(book, store.kinds())
+        log = store.scan()
+    figures = backtest(
+        log,
+        book,
+        before=before,
+        origins=[parse_moment(text) for text in origin or ()],
+        threads=where.settings.threads,
+        draws=draws,
+        say=say,
+    )
+    for (moment_,), fold in figures.group_by("origin", maintain_order=True):
+        pairs, leads = fold["pairs"][0], fold["leads"][0]
+        out.print(figures_table(fold, f"Origin {moment_:%Y-%m-%d}: {pairs:,} landmarks of {leads:,} later leads"))
+    if out_path is not None:
+        out_path.parent.mkdir(parents=True, exist_ok=True)
+        figures.write_csv(out_path) if out_path.suffix == ".csv" else figures.write_parquet(out_path)
+        errors.print(f"figures: {out_path}")
+
+
+models = typer.Typer(help="List and promote the registered models.", invoke_without_command=True)
+
+
+@models.callback()
+def list_models(context: typer.Context, workspace: WorkspaceOption = None) -> None:
+    """List the registered models, newest first.
+
+    Examples: veraison models   ·   veraison models promote 3
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from training.registry import Registry  # noqa: PLC0415
+
+    registry = Registry(place(workspace).workspace)
+    table = Table("version", "model", "alias", "AUC", "log-loss", title="Registered models")
+    for one in registry.versions():
+        figures = registry.metrics(one.number)
+        primary = sorted((name for name in figures if name.startswith("auc_")), key=lambda n: int(n[4:-1]))
+        days = primary[-1].removeprefix("auc_") if primary else ""
+        shown = [f"{figures[f'{metric}_{days}']:.3f} ({days})" if primary else "" for metric in ("auc", "log_loss")]
+        table.add_row(str(one.number), one.version, ", ".join(one.aliases), *shown)
+    if not table.row_count:
+        raise ModelError("no model yet; train one with: veraison train")
+    out.print(table)
+
+
+@models.command()
+def promote(
+    version: Annotated[int, typer.Argument(help="Number of the version in the registry.")],
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Make a version the champion; going back to an older one works the same way.
+
+    Example: veraison models promote 3
+    """
+    from training.registry import CHAMPION, Registry  # noqa: PLC0415
+
+    registry = Registry(place(workspace).workspace)
+    registry.assign(CHAMPION, version)
+    out.print(f"version {version} is the champion")
+
+
+def inherited_base(workspace: Workspace) -> float | None:
+    """The champion's base odds, so that a score of 50 means the same from version to version; None for the first."""
+    try:
+        return load_champion(workspace).base_odds
+    except ModelError:
+        return None
+
+
+def figures_table(figures: pl.DataFrame, title: str) -> Table:
+    """Figures with their intervals, one row a metric and horizon, one column a model."""
+    names = figures["model"].unique(maintain_order=True).to_list()
+    table = Table(title=title, title_justify="left")
+    table.add_column("metric")
+    table.add_column("within", justify="right")
+    for name in names:
+        table.add_column(name, justify="right")
+    for (metric, horizon), rows in figures.group_by("metric", "horizon", maintain_order=True):
+        cells = {row["model"]: _with_interval(row) for row in rows.iter_rows(named=True)}
+        within = f"{horizon} d" if horizon else ""
+        table.add_row(_SHOWN.get(str(metric), str(metric)), within, *(cells.get(name, "") for name in names))
+    return table
+
+
+def _with_interval(row: dict[str, float]) -> str:
+    low, high = (f"{row[end]:.2f}".removeprefix("0") for end in ("low", "high"))
+    return f"{row['value']:.3f} [dim]{low}–{high}[/dim]"

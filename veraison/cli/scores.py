@@ -1,0 +1,214 @@
+"""Commands that give scores: score, explain."""
+
+import csv
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import polars as pl
+import typer
+from rich.panel import Panel
+from rich.table import Table
+
+from data import scorelog
+from data.events import isoformat, parse_instant
+from data.log import EventLog
+from features.words import LANGUAGES, Language
+from serving.models import load_champion
+from serving.scorer import ExplainedScore, Scores, score
+from veraison.cli.common import (
+    AsOfOption,
+    LanguageOption,
+    PlaybookOption,
+    WorkspaceOption,
+    errors,
+    moment,
+    out,
+    place,
+)
+from veraison.errors import UnknownLeadError, VeraisonError
+
+_WRITERS = (".parquet", ".csv", ".json")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command(name="score")(score_command)
+    app.command()(explain)
+
+
+def score_command(
+    as_of: AsOfOption = None,
+    at: Annotated[
+        Path | None, typer.Option("--at", metavar="PAIRS.csv", help="Score these lead_id,as_of pairs instead.")
+    ] = None,
+    out_path: Annotated[
+        Path | None, typer.Option("--out", help="Write all scores here (.parquet, .csv, .json).")
+    ] = None,
+    top: Annotated[int, typer.Option(help="How many leads to show.", min=1)] = 20,
+    lang: LanguageOption = "en",
+    workspace: WorkspaceOption = None,
+    playbook: PlaybookOption = None,
+) -> None:
+    """Score every lead at a moment, or given pairs; every asked pair is a row with a status.
+
+    Examples: veraison score --out scores.parquet   ·   veraison score --at pairs.csv --out scores.csv
+    """
+    if as_of is not None and at is not None:
+        raise typer.BadParameter("give --as-of or --at, not both")
+    if out_path is not None and out_path.suffix not in _WRITERS:
+        raise typer.BadParameter(f"{out_path}: write to one of {', '.join(_WRITERS)}", param_hint="--out")
+    language = checked_language(lang)
+    pairs = None if at is None else read_pairs(at)
+    where = place(workspace, playbook)
+    bundle = load_champion(where.workspace)
+    with where.store() as store:
+        log = store.scan()
+        if pairs is None:
+            now = moment(as_of, store)
+            lead_ids = visible_leads(log, now)
+            pairs = lead_ids, [now] * len(lead_ids)
+        scores = score(bundle, log, *pairs, threads=where.settings.threads)
+        if at is None:
+            scorelog.append(store, scores.to_log(time.time_ns() // 1_000, language))
+    if out_path is None:
+        out.print(top_table(scores, top, language))
+    else:
+        write(scores.table(language), out_path)
+        errors.print(f"{len(scores):,} rows, {int((scores.scored >= 0).sum()):,} scored: {out_path}")
+
+
+def explain(
+    lead: Annotated[str, typer.Argument(help="The lead's id.")],
+    as_of: AsOfOption = None,
+    lang: LanguageOption = "en",
+    workspace: WorkspaceOption = None,
+    playbook: PlaybookOption = None,
+) -> None:
+    """Say how mature one lead is, why, and when it will be ready.
+
+    Example: veraison explain L00042 --lang fr
+    """
+    language = checked_language(lang)
+    where = place(workspace, playbook)
+    bundle = load_champion(where.workspace)
+    with where.store() as store:
+        now = moment(as_of, store)
+        one = score(bundle, store.history([lead]), [lead], [now]).row(0, language)
+    if one.status == "unknown":
+        raise UnknownLeadError(f"lead {lead!r}: no event of it is known before {isoformat(now)}")
+    out.print(card(one, bundle.playbook.horizons.primary, language))
+
+
+def read_pairs(path: Path) -> tuple[list[str], list[int]]:
+    """The (lead_id, as_of) pairs of a CSV file with these two columns.
+
+    Raises VeraisonError naming the line that is wrong.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as handle:
+            rows = csv.DictReader(handle)
+            missing = {"lead_id", "as_of"} - set(rows.fieldnames or ())
+            if missing:
+                raise VeraisonError(f"{path}: needs the columns lead_id,as_of; {', '.join(sorted(missing))} is missing")
+            lead_ids, moments = [], []
+            for row in rows:
+                try:
+                    moments.append(parse_instant(row["as_of"]))
+                except ValueError as problem:
+                    raise VeraisonError(f"{path} line {rows.line_num}: as_of: {problem}") from None
+                if not row["lead_id"]:
+                    raise VeraisonError(f"{path} line {rows.line_num}: lead_id is empty")
+                lead_ids.append(row["lead_id"])
+    except FileNotFoundError:
+        raise VeraisonError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise VeraisonError(f"{path}: cannot be read ({error})") from None
+    return lead_ids, moments
+
+
+def visible_leads(log: EventLog, now: int) -> list[str]:
+    """Every lead of which anything is visible at the moment."""
+    return [lead for code, lead in enumerate(log.leads) if log.visible(code, now).stop > log.offsets[code]]
+
+
+def write(table: pl.DataFrame, path: Path) -> None:
+    """Write scores; in JSON and CSV, moments are ISO 8601 text."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".parquet":
+        table.write_parquet(path)
+        return
+    moments = [pl.col(name).dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ") for name in ("as_of", "ready_at")]
+    table = table.with_columns(moments)
+    if path.suffix == ".csv":
+        table.write_csv(path)
+    else:
+        rows = [row | {"reasons": json.loads(row["reasons"])} for row in table.iter_rows(named=True)]
+        path.write_text(json.dumps(rows, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def top_table(scores: Scores, top: int, language: Language) -> Table:
+    """The best leads, with their weightiest reason."""
+    french = language == "fr"
+    rows = np.flatnonzero(scores.scored >= 0)
+    best = rows[np.argsort(-scores.score[scores.scored[rows]], kind="stable")][:top]
+    title = f"{len(rows):,} " + ("prospects notés" if french else "leads scored")
+    table = Table(title=title, title_justify="left")
+    chance = f"{scores.bundle.playbook.horizons.primary} " + ("j" if french else "d")
+    for heading in ("lead", "score", "note" if french else "grade", chance, "prêt" if french else "ready"):
+        table.add_column(heading, justify="left" if heading == "lead" else "right")
+    table.add_column("raison principale" if french else "first reason")
+    for place_ in best:
+        one = scores.row(int(place_), language)
+        first = next((r for r in one.reasons if r.points > 0), None)
+        reason = f"{first.text} (+{first.points:.0f})" if first else ""
+        table.add_row(
+            one.lead_id, f"{one.score:.0f}", one.grade, f"{one.probability:.0%}", ready_words(one, language), reason
+        )
+    return table
+
+
+def card(one: ExplainedScore, primary: int, language: Language) -> Panel:
+    """One lead for a person: the score, its reasons in points that add up, and when."""
+    french = language == "fr"
+    if one.score is None or one.probability is None or one.base is None:
+        return Panel(one.status, title=one.lead_id, width=96)
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(justify="right", width=8)
+    grid.add_column(width=16)
+    grid.add_column()
+    widest = max([abs(reason.points) for reason in one.reasons], default=1.0)
+    grid.add_row(f"{one.base:.1f}", "", "prospect moyen" if french else "a lead of which nothing is told")
+    for reason in one.reasons:
+        bar = "█" * max(1, round(14 * abs(reason.points) / widest))
+        colour = "green" if reason.points > 0 else "red"
+        grid.add_row(f"{reason.points:+.1f}", f"[{colour}]{bar}[/]", reason.text)
+    unclipped = one.base + sum(reason.points for reason in one.reasons)
+    if abs(unclipped - one.score) > 1e-6:
+        grid.add_row(f"{one.score - unclipped:+.1f}", "", "borné entre 0 et 100" if french else "kept within 0 to 100")
+    grid.add_row(f"[bold]{one.score:.1f}[/]", "", "[bold]score[/]")
+    chance = (
+        f"{one.probability:.0%} de chances de conversion en {primary} jours"
+        if french
+        else f"{one.probability:.0%} chance to convert within {primary} days"
+    )
+    head = f"[bold]{one.lead_id}[/] · {one.score:.0f}/100 · {one.grade} · {chance} · {ready_words(one, language)}"
+    foot = f"{isoformat(one.as_of)} · {one.model_version}"
+    return Panel(grid, title=head, subtitle=foot, title_align="left", subtitle_align="right", padding=(1, 2))
+
+
+def ready_words(one: ExplainedScore, language: Language) -> str:
+    """When the lead will be ready, in words."""
+    if one.ready is None:
+        return ("accepté" if language == "fr" else "accepted") if one.ready_at else ""
+    p10, p50, p90 = one.ready
+    return f"~{p50:.0f} j ({p10:.0f}-{p90:.0f})" if language == "fr" else f"~{p50:.0f} d ({p10:.0f}-{p90:.0f})"
+
+
+def checked_language(text: str) -> Language:
+    for language in LANGUAGES:
+        if text == language:
+            return language
+    raise typer.BadParameter(f"{text!r} is not one of {', '.join(LANGUAGES)}", param_hint="--lang")
