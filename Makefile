@@ -12,6 +12,7 @@ export DO_NOT_TRACK := true
 export MLFLOW_DISABLE_TELEMETRY := true
 export ITERATIVE_DO_NOT_TRACK := 1
 export OMP_WAIT_POLICY := PASSIVE
+export UV_PYTHON_DOWNLOADS := never
 
 .PHONY: help setup demo test lint docs notebooks clean
 
@@ -40,8 +41,7 @@ lint: $(STAMP) ## style, types and the direction of imports
 	$(BIN)/lint-imports
 
 notebooks: $(STAMP) ## run the notebooks from beginning to end
-	$(BIN)/jupytext --to ipynb notebooks/*.py
-	$(BIN)/pytest --nbmake --nbmake-timeout 300 -p no:warnings -o addopts= notebooks/*.ipynb
+	$(BIN)/pytest --nbmake --nbmake-timeout 300 --nbmake-kernel python3 -o addopts= -p no:xdist notebooks
 
 clean: ## remove the environment and everything made
 	rm -rf $(VENV) $(VENV)-uv workspace .pytest_cache .mypy_cache .ruff_cache

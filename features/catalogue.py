@@ -94,6 +94,8 @@ class FeatureSet:
     neutral  : kinds that are neither, such as the journey's own events; any other kind is an act of the lead
     valued   : kinds whose values are summed
     traits   : traits, with their categories
+
+    A kind that bears the name of a group (`GROUPS`) has no columns of its own: it counts as ``other``.
     """
 
     windows: tuple[int, ...]
@@ -102,6 +104,10 @@ class FeatureSet:
     neutral: tuple[str, ...]
     valued: tuple[str, ...]
     traits: tuple[TraitSpec, ...]
+
+    def __post_init__(self) -> None:
+        if clash := {*GROUPS} & {*self.kinds}:
+            raise ValueError(f"a kind cannot have columns of its own under the name of a group: {sorted(clash)}")
 
     @cached_property
     def features(self) -> tuple[Feature, ...]:
@@ -181,7 +187,7 @@ def learn(log: EventLog, playbook: Playbook, lead: Ints, as_of: Ints, *, min_lea
         (
             kind
             for code, kind in enumerate(log.kinds)
-            if spread[code] >= min_leads and kind not in closing and kind not in _TEACHING
+            if spread[code] >= min_leads and kind not in closing and kind not in _TEACHING and kind not in GROUPS
         ),
         key=lambda kind: (-spread[log.kinds.index(kind)], kind),
     )

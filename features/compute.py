@@ -60,12 +60,12 @@ def _slots(log: EventLog, feature_set: FeatureSet, slots: dict[str, int]) -> Cod
 
 
 def _groups(feature_set: FeatureSet, slots: dict[str, int]) -> Codes:
-    group = np.full(len(slots), -1, dtype=np.int32)
+    group = np.full(len(slots), kernel.NO_GROUP, dtype=np.int32)
     for kind in feature_set.kinds:
         if kind in feature_set.outbound:
             group[slots[kind]] = _KERNEL_GROUP["outbound"]
-        elif kind not in feature_set.neutral:
-            group[slots[kind]] = _KERNEL_GROUP["inbound"]
+        else:
+            group[slots[kind]] = kernel.NEUTRAL if kind in feature_set.neutral else _KERNEL_GROUP["inbound"]
     return group
 
 

@@ -16,6 +16,7 @@ NO_VALUE = np.iinfo(np.int64).min
 _COUNT, _SINCE, _ACTIVE, _SUM = Op.count.value, Op.since.value, Op.active_days.value, Op.sum.value
 _TREND, _AGE = Op.trend.value, Op.age.value
 _NEVER = np.iinfo(np.int64).max
+NO_GROUP, NEUTRAL = -1, -2
 
 
 @numba.njit(cache=True, nogil=True)
@@ -26,7 +27,8 @@ def sweep(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915
 
     offsets, known, occurred, value : histories, as in data.log.EventLog
     slot    : (events,) accumulator of the event's kind, -1 where it is no act
-    group   : (slots,) accumulator of the kind's group (inbound or outbound), -1 where it has none; slot 0 is "all"
+    group   : (slots,) accumulator of the kind's group (inbound or outbound), `NO_GROUP` where it has none; slot 0 is
+              "all", which takes every act and touch: each kind whose group is not `NEUTRAL`
     windows : (w,) days, ascending; ``short`` and ``long`` are places in it, w meaning all time
     op, subject, short, long : (features,) what each column is
     lead, as_of, started     : (pairs,) whose history, at which moment, and when its journey started
@@ -58,7 +60,7 @@ def sweep(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915
             place = 0
             while place < n_windows and ago >= windows[place] * DAY:
                 place += 1
-            touched[0], touched[1], touched[2] = 0, group[own], own
+            touched[0], touched[1], touched[2] = 0 if group[own] != NEUTRAL else NO_GROUP, group[own], own
             for k in range(3):
                 s = touched[k]
                 if s < 0:

@@ -45,6 +45,8 @@ class BaseRate:
 class Logistic:
     """One logistic regression a horizon, each on the training landmarks followed so long.
 
+    A horizon at which nobody followed so long converted (a young log) repeats the shorter one.
+
     Missing numbers get their mean and a flag, numbers are scaled, categories become flags; the penalty is ten times
     scikit-learn's default, which served it better on every log tried.
     """
@@ -58,7 +60,7 @@ class Logistic:
             followed = outcomes.settled(days)
             happened = outcomes.within(days)[followed]
             if not happened.any() or happened.all():
-                models.append(float(happened.mean()) if len(happened) else 0.0)
+                models.append(models[-1] if models else BaseRate.fit(features, outcomes, (days,), []))
                 continue
             models.append(_pipeline(features.shape[1], categorical).fit(features[followed], happened))
         return Logistic(tuple(models))
@@ -66,7 +68,7 @@ class Logistic:
     def predict(self, features: Floats) -> Floats:
         return np.column_stack(
             [
-                np.full(len(features), model) if isinstance(model, float) else model.predict_proba(features)[:, 1]
+                model.predict(features)[:, 0] if isinstance(model, BaseRate) else model.predict_proba(features)[:, 1]
                 for model in self.models
             ]
         )
