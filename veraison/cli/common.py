@@ -76,12 +76,12 @@ def moment(text: str | None, store: Store) -> int:
     return newest + 1
 
 
-def parse_moment(text: str) -> int:
+def parse_moment(text: str, option: str = "--as-of") -> int:
     """Microseconds of ``2026-03-01T09:00:00Z``; a date alone is its midnight UTC."""
     try:
         return parse_instant(f"{text}T00:00:00Z" if len(text) == len("2026-03-01") else text)
     except ValueError as problem:
-        raise VeraisonError(f"--as-of: {problem}") from None
+        raise VeraisonError(f"{option}: {problem}") from None
 
 
 def day(value: int) -> str:

@@ -118,7 +118,7 @@ def backtest_command(
         log,
         book,
         before=before,
-        origins=[parse_moment(text) for text in origin or ()],
+        origins=[parse_moment(text, "--origin") for text in origin or ()],
         threads=where.settings.threads,
         draws=draws,
         say=say,
