@@ -3,7 +3,6 @@
 Segment spec: https://segment.com/docs/connections/spec/ (``track identify page screen group alias``).
 """
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,9 +21,12 @@ MAX_TEXT = 1_000
 MAX_ID = 256
 MAX_VALUE = 9e12
 """Values are kept as int64 millionths; beyond this they would not fit."""
+MAX_NUMBER = 1e300
+"""Traits are kept as float64."""
 
 _FUTURE = MICROS_PER_DAY
 _LATEST = parse_instant("9000-01-01T00:00:00Z")
+_DATE_LENGTH = 60
 
 
 class InvalidEvent(ValueError):  # noqa: N818 (it is a verdict on a message, not a failure of ours)
@@ -86,14 +88,19 @@ def parse_event(message: Mapping[str, Any], *, now: int, received: int | None = 
 
 def _moments(message: Mapping[str, Any], *, now: int, received: int | None) -> tuple[int, int]:
     def instant_of(key: str) -> int | None:
-        if message.get(key) is None:
+        text = message.get(key)
+        if text is None:
             return None
+        if not isinstance(text, str):
+            raise InvalidEvent(f"{key}: a date is text such as 2026-03-01T09:12:00Z, not {_shown(text)}")
+        if len(text) > _DATE_LENGTH:
+            raise InvalidEvent(f"{key}: {_shown(text)} is not a date; write it as 2026-03-01T09:12:00Z")
         try:
-            value = parse_instant(message[key])
+            value = parse_instant(text)
         except ValueError as problem:
             raise InvalidEvent(f"{key}: {problem}") from None
         if not 0 <= value < _LATEST:
-            raise InvalidEvent(f"{key}: {message[key]!r} is outside 1970 to 9000")
+            raise InvalidEvent(f"{key}: {text!r} is outside 1970 to 9000")
         return value
 
     occurred = instant_of("timestamp")
@@ -118,11 +125,9 @@ def _kind(event_type: str, message: Mapping[str, Any]) -> str:
             raise InvalidEvent("event is missing: a track message says what happened")
         return _clean(name)
     if event_type in ("page", "screen"):
-        name = message.get("name")
-        noun = event_type.capitalize()
-        return (
-            f"Viewed {name.strip()[:MAX_TEXT]} {noun}" if isinstance(name, str) and name.strip() else f"Viewed {noun}"
-        )
+        given = message.get("name")
+        name = _clean(given) if isinstance(given, str) else ""
+        return f"Viewed {name} {event_type.capitalize()}" if name else f"Viewed {event_type.capitalize()}"
     return event_type
 
 
@@ -161,39 +166,48 @@ def _table(message: Mapping[str, Any], key: str, shown: str | None = None) -> di
 
 
 def _micro_value(properties: Mapping[str, Any]) -> int | None:
-    value = properties.get("value", properties.get("revenue"))
+    value = properties.get("value")
+    if value is None:
+        value = properties.get("revenue")
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    if not math.isfinite(value) or abs(value) > MAX_VALUE:
+    if not abs(value) <= MAX_VALUE:  # so that NaN is outside, and an integer beyond all floats can be compared
         raise InvalidEvent(f"properties.value: {_shown(value)} is outside +-{MAX_VALUE:.0e}")
     return round(value * 1_000_000)
 
 
 def _traits(event_type: str, message: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Trait]:
     found: dict[str, Trait] = {}
+    for name, value in table.items():
+        if isinstance(value, dict):  # address.country, company.employees: one level, as Segment's own traits have
+            for inner, scalar in value.items():
+                _learn(found, f"{name}.{inner}", scalar)
+        else:
+            _learn(found, name, value)
     if event_type == "group":
         group = _identifier(message, "groupId")
         if group is None:
             raise InvalidEvent("group needs groupId")
         found["group_id"] = group
-    for name, value in table.items():
-        if isinstance(value, dict):  # address.country, company.employees: one level, as Segment's own traits have
-            found |= {f"{name}.{inner}": kept for inner, v in value.items() if (kept := _scalar(inner, v)) is not None}
-        elif (kept := _scalar(name, value)) is not None:
-            found[name] = kept
     return found
 
 
-def _scalar(name: str, value: object) -> Trait | None:
+def _learn(found: dict[str, Trait], name: str, value: object) -> None:
+    """Add one trait; what is neither text nor number nor truth says nothing."""
     if isinstance(value, str):
-        return _clean(value) or None
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, int | float):
-        if not math.isfinite(value) or abs(value) > 1e300:
-            raise InvalidEvent(f"traits.{name}: {_shown(value)} is not a usable number")
-        return float(value)
-    return None
+        value = _clean(value) or None
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        if not abs(value) <= MAX_NUMBER:
+            label = f"traits.{name}"
+            label = label if label.isprintable() and len(label) <= MAX_ID else _shown(label)
+            raise InvalidEvent(f"{label}: {_shown(value)} is not a usable number")
+        value = float(value)
+    name = _clean(name)
+    if not name or not isinstance(value, str | float | bool):
+        return
+    if len(name) > MAX_ID:
+        raise InvalidEvent(f"traits: the name {_shown(name)} is longer than {MAX_ID} characters")
+    found[name] = value
 
 
 def _clean(text: str) -> str:

@@ -77,7 +77,7 @@ scores = sa.Table(
     sa.UniqueConstraint("lead_id", "as_of", "model_version", name="one_score_a_moment"),
     sa.Index("scores_in_time", "as_of"),
 )
-"""The prediction log. ``vector``: little-endian float64 in the order of the feature set; ``answer``: what was served, JSON."""
+"""The prediction log. ``vector``: little-endian float64 in the order of the feature set; ``answer``: JSON as served."""
 
 keys = sa.Table(
     "keys",

@@ -6,7 +6,9 @@ changes nothing, so an interrupted import is simply run again.
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +23,8 @@ from data.log import EventLog
 from data.schema import SCHEMA_VERSION, events, meta, metadata, quarantine, traits
 from veraison.errors import StoreError
 
+_FOLDED_LENGTH = 256
+_WRITER = 0x7E7A150  # names PostgreSQL's advisory lock of those who write
 _CHUNK = 500  # bound parameters a statement; SQLite's limit is 32,766 and plans of short lists stay cheap
 
 
@@ -42,16 +46,19 @@ class Store:
 
     def __init__(self, url: str, identity_keys: Sequence[str] = ()) -> None:
         self.identity_keys = tuple(identity_keys)
+        self._shown = _without_password(url)
         try:
             self.engine = sa.create_engine(url)
-            if self.engine.dialect.name == "sqlite":
-                sa.event.listen(self.engine, "connect", _sqlite_pragmas)
-            with self.engine.begin() as connection:
-                metadata.create_all(connection)
+        except (sa.exc.SQLAlchemyError, ModuleNotFoundError, ValueError) as error:
+            raise StoreError(f"the store {self._shown} cannot be opened: {_one_line(error)}") from error
+        if self.engine.dialect.name == "sqlite":
+            sa.event.listen(self.engine, "connect", _sqlite_pragmas)
+        try:
+            with self._writing() as connection:
                 self._check_version(connection)
-        except (sa.exc.SQLAlchemyError, ModuleNotFoundError) as error:
-            cause = getattr(error, "orig", None) or error
-            raise StoreError(f"the store {_without_password(url)} cannot be opened: {cause}") from error
+        except BaseException:
+            self.engine.dispose()
+            raise
 
     def close(self) -> None:
         """Give the connections back; the store can be opened again."""
@@ -77,7 +84,7 @@ class Store:
             else:
                 seen += 1
                 fresh.setdefault(one.event_id, one)
-        with self.engine.begin() as connection:
+        with self._writing() as connection:
             for known in self._known_ids(connection, list(fresh)):
                 del fresh[known]
             accepted = list(fresh.values())
@@ -88,7 +95,7 @@ class Store:
 
     def scan(self) -> EventLog:
         """Every lead's history, for training and batch scoring."""
-        with self.engine.connect() as connection:
+        with self._reading() as connection:
             statements = self._statements(connection)
             event_rows = connection.execute(_select_events()).fetchall()
             trait_rows = connection.execute(_select_traits()).fetchall()
@@ -96,7 +103,7 @@ class Store:
 
     def history(self, lead_ids: Sequence[str]) -> EventLog:
         """The histories of some leads, whatever ids their events came under."""
-        with self.engine.connect() as connection:
+        with self._reading() as connection:
             statements, ids = self._linked(connection, lead_ids)
             event_rows: list[Any] = []
             trait_rows: list[Any] = []
@@ -111,7 +118,7 @@ class Store:
         visible = log.visible_event_ids(lead_id, as_of)[-limit:]
         columns = (events.c.event_id, events.c.kind, events.c.occurred_at, events.c.known_at, events.c.body)
         rows: dict[str, Any] = {}
-        with self.engine.connect() as connection:
+        with self._reading() as connection:
             for part in _parts(visible):
                 for row in connection.execute(sa.select(*columns).where(events.c.event_id.in_(part))):
                     rows[row.event_id] = row
@@ -128,12 +135,12 @@ class Store:
 
     def newest(self) -> int | None:
         """The newest ``known_at`` in the store, None where it is empty."""
-        with self.engine.connect() as connection:
+        with self._reading() as connection:
             return connection.execute(sa.select(sa.func.max(events.c.known_at))).scalar()
 
     def counts(self) -> dict[str, int]:
         """How many rows each table holds: events, traits, quarantine."""
-        with self.engine.connect() as connection:
+        with self._reading() as connection:
             return {
                 table.name: connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
                 for table in (events, traits, quarantine)
@@ -141,25 +148,58 @@ class Store:
 
     def kinds(self) -> dict[str, int]:
         """How often each kind of event occurs."""
-        with self.engine.connect() as connection:
+        with self._reading() as connection:
             rows = connection.execute(sa.select(events.c.kind, sa.func.count()).group_by(events.c.kind))
             return {row[0]: row[1] for row in rows}
 
     def quarantined(self, limit: int = 100) -> list[Rejection]:
         """What could not become an event, in the order of source and line."""
         query = sa.select(quarantine).order_by(quarantine.c.source, quarantine.c.line).limit(limit)
-        with self.engine.connect() as connection:
+        with self._reading() as connection:
             return [Rejection(row.source, row.line, row.reason, row.raw) for row in connection.execute(query)]
 
     def _check_version(self, connection: sa.Connection) -> None:
-        found = connection.execute(sa.select(meta.c.value).where(meta.c.name == "schema_version")).scalar()
-        if found is None:
-            self._insert(connection, meta, [{"name": "schema_version", "value": str(SCHEMA_VERSION)}])
-        elif int(found) > SCHEMA_VERSION:
+        """Make the tables, unless they are there; a newer store is left as it is."""
+        found = None
+        if sa.inspect(connection).has_table(meta.name):
+            found = connection.execute(sa.select(meta.c.value).where(meta.c.name == "schema_version")).scalar()
+        if found is not None and not (found.isdecimal() and int(found) <= SCHEMA_VERSION):
             raise StoreError(
                 f"this workspace was written by a newer Véraison (store version {found}, this one reads up to "
                 f"{SCHEMA_VERSION}); upgrade with: pip install --upgrade veraison"
             )
+        metadata.create_all(connection)
+        if found is None:
+            self._insert(connection, meta, [{"name": "schema_version", "value": str(SCHEMA_VERSION)}])
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        """One transaction; writers take turns, so what a batch finds is still so when it is written."""
+        with self._failing_in_one_line(), self.engine.begin() as connection:
+            if self.engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITER)))
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        """The store as it is at one moment, whatever is written meanwhile."""
+        with self._failing_in_one_line(), self.engine.connect() as connection:
+            if self.engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN")
+            else:
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            yield connection
+
+    @contextmanager
+    def _failing_in_one_line(self) -> Iterator[None]:
+        try:
+            yield
+        except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
+            if isinstance(error, sa.exc.ProgrammingError | sa.exc.IntegrityError | sa.exc.DataError):
+                raise  # a defect of ours
+            raise StoreError(f"the store {self._shown} cannot be used: {_one_line(error)}") from error
 
     def _insert(self, connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
         if rows:
@@ -185,7 +225,7 @@ class Store:
                 t.name.in_(self.identity_keys), *(() if keys is None else (keys,))
             )
             for row in connection.execute(query):
-                found.append(Statement(row[0], row[1], row[2], row[3], key=f"{row[4]}:{row[5]}"))
+                found.append(Statement(row[0], row[1], row[2], row[3], key=f"{row[4]}\x00{row[5]}"))
         return found
 
     def _linked(self, connection: sa.Connection, lead_ids: Sequence[str]) -> tuple[list[Statement], list[str]]:
@@ -201,7 +241,7 @@ class Store:
             for part in _parts(sorted(frontier)):
                 linked = e.previous_id.is_not(None) & (e.previous_id.in_(part) | e.lead_id.in_(part))
                 step += self._statements(connection, linked, t.lead_id.in_(part))
-            values = {one.key.split(":", 1)[1] for one in step if one.key} - asked
+            values = {one.key.partition("\x00")[2] for one in step if one.key} - asked
             for part in _parts(sorted(values)):
                 step += self._statements(connection, sa.false(), t.folded.in_(part))
             asked |= values
@@ -234,8 +274,14 @@ def _event_row(event: Event) -> dict[str, Any]:
         "known_at": event.known_at,
         "value": event.value,
         "previous_id": event.previous_id,
-        "body": json.dumps({"properties": event.properties, "traits": event.traits}),
+        "body": _body(event),
     }
+
+
+def _body(event: Event) -> str:
+    """What else was said, as JSON that can be sent on: half of a surrogate pair becomes a question mark."""
+    said = json.dumps({"properties": event.properties, "traits": event.traits}, ensure_ascii=False)
+    return said.encode("utf-8", "replace").decode()
 
 
 def _trait_rows(event: Event) -> list[dict[str, Any]]:
@@ -266,19 +312,26 @@ def _both_readings(value: str | float | bool) -> dict[str, Any]:
             number = None
     else:
         text, number = (str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)), value
-    return {"text": text, "number": number, "folded": fold(text)}
+    folded = fold(text)
+    if len(folded) > _FOLDED_LENGTH:  # PostgreSQL indexes no more than 2,704 bytes, and folding can make text longer
+        folded = hashlib.sha256(folded.encode()).hexdigest()
+    return {"text": text, "number": number, "folded": folded}
 
 
 def _quarantine_row(rejection: Rejection) -> dict[str, Any]:
     what = f"{rejection.source}\x00{rejection.line}\x00{rejection.raw}"
     return {
         "quarantine_id": hashlib.sha256(what.encode("utf-8", "surrogatepass")).hexdigest()[:32],
-        "source": rejection.source,
+        "source": _storable(rejection.source),
         "line": rejection.line,
-        "reason": rejection.reason,
-        # PostgreSQL's text holds neither NUL nor half of a surrogate pair; what stood there stays readable
-        "raw": rejection.raw.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00"),
+        "reason": _storable(rejection.reason),
+        "raw": _storable(rejection.raw),
     }
+
+
+def _storable(text: str) -> str:
+    """The same text, save what PostgreSQL cannot hold: NUL and half of a surrogate pair stay readable as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
 
 
 def _parts(ids: Sequence[str]) -> Iterable[Sequence[str]]:
@@ -287,14 +340,18 @@ def _parts(ids: Sequence[str]) -> Iterable[Sequence[str]]:
 
 def _sqlite_pragmas(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
+    cursor.execute("PRAGMA busy_timeout=30000")
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")  # an acknowledged event survives a power cut
-    cursor.execute("PRAGMA busy_timeout=30000")
     cursor.close()
 
 
 def _without_password(url: str) -> str:
     try:
         return sa.make_url(url).render_as_string(hide_password=True)
-    except sa.exc.ArgumentError:
-        return url
+    except (sa.exc.ArgumentError, ValueError):
+        return "address"
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(getattr(error, "orig", None) or error).split())

@@ -20,7 +20,8 @@ from functools import lru_cache
 from typing import Any, BinaryIO, NoReturn
 from xml.parsers import expat
 
-from data.mapping import Mapping, Row
+from data.cells import Row
+from data.mapping import Mapping
 from veraison.errors import SourceError
 
 LEAD = "case:concept:name"

@@ -9,8 +9,12 @@ from hashlib import sha256
 
 import pytest
 
+import data.cells
 import data.mapping
-from data.mapping import Assignment, Condition, FileRule, Mapping, Message, NumberRule, Suffix, TimeRule, load_mapping
+import data.message
+from data.cells import NumberRule, TimeRule
+from data.mapping import FileRule, Mapping, load_mapping
+from data.message import Assignment, Condition, Message, Suffix
 from tests.support import ROOT
 from veraison.errors import MappingError
 
@@ -417,5 +421,8 @@ def indented(text):
     return code
 
 
-def test_the_examples_of_docstrings_run():
-    assert doctest.testmod(data.mapping).failed == 0
+@pytest.mark.parametrize("module", [data.cells, data.message, data.mapping], ids=lambda module: module.__name__)
+def test_the_examples_of_docstrings_run(module):
+    found = doctest.testmod(module)
+    assert found.attempted
+    assert found.failed == 0

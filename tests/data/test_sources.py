@@ -16,7 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import data.json_lines
 import data.sources
+import data.tables
 from data.mapping import Mapping, load_mapping
 from data.sources import open_source, source_size
 from tests.support import ROOT, require_data
@@ -114,7 +116,7 @@ def test_a_batch_is_unpacked(tmp_path):
 
 
 def test_a_line_without_end_is_not_held_in_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr(data.sources, "LINE_LIMIT", 2_000)
+    monkeypatch.setattr(data.json_lines, "LINE_LIMIT", 2_000)
     text = b'{"a": "' + b"x" * 7_000 + b'"}\n{"b": 1}\n'
     long, short = records(tmp_path, "a.ndjson", text)
     assert long.problem == "longer than 2,000 bytes; only its beginning is kept"
@@ -401,7 +403,7 @@ def test_rows_give_the_same_messages_in_every_format(rows):
 
 @pytest.mark.parametrize("name", ["a.ndjson.gz", "a.csv", "a.parquet"])
 def test_memory_does_not_grow_with_the_file(tmp_path, name, monkeypatch):
-    monkeypatch.setattr(data.sources, "_BATCH", 1_024)
+    monkeypatch.setattr(data.tables, "BATCH", 1_024)
 
     def peak(count):
         path = tmp_path / f"{count}{name[1:]}"
@@ -500,5 +502,8 @@ def test_a_fair_in_a_spreadsheet(tmp_path):
     assert what.payload["timestamp"] == "2026-03-14T09:30:00Z"
 
 
-def test_the_examples_of_docstrings_run():
-    assert doctest.testmod(data.sources).failed == 0
+@pytest.mark.parametrize("module", [data.json_lines, data.sources], ids=lambda module: module.__name__)
+def test_the_examples_of_docstrings_run(module):
+    found = doctest.testmod(module)
+    assert found.attempted
+    assert found.failed == 0
