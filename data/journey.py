@@ -2,7 +2,8 @@
 
 A journey starts at the first visible *created* event (at the first event of any kind where the playbook names
 none) and closes at the first *converted* or *lost* event by ``occurred_at``; a win after a loss is not a
-conversion of that journey. A lead is *ready* while its last acceptance has not been followed by a return.
+conversion of that journey. A lead is *ready* while its last acceptance has not been followed by a return: since
+the first acceptance after the last return.
 """
 
 from dataclasses import dataclass
@@ -125,14 +126,15 @@ def _stand(offsets, known, occurred, role, merged_at, any_starts, lead, as_of, s
                 if what in (_CONVERTED, _LOST):
                     if when < closed or (when == closed and what == _CONVERTED):
                         closed, won = when, what == _CONVERTED
-                elif what == _READY:
-                    if ready == NEVER or when > ready:
-                        ready = when
-                elif what == _RETURNED:
-                    if returned == NEVER or when > returned:
-                        returned = when
+                elif what == _RETURNED and (returned == NEVER or when > returned):
+                    returned = when
                 elif what == _OPTED_OUT:
                     opted_out = True
+            for e in range(offsets[code], offsets[code + 1]):
+                if known[e] >= moment:
+                    break
+                if role[e] == _READY and occurred[e] < ready and (returned == NEVER or occurred[e] > returned):
+                    ready = occurred[e]
         if not seen:
             status[p] = _S_UNKNOWN
         elif merged_at[code] < moment:
@@ -145,8 +147,6 @@ def _stand(offsets, known, occurred, role, merged_at, any_starts, lead, as_of, s
             status[p] = _S_NOT_STARTED
         else:
             status[p] = _S_SCORED
-        if ready != NEVER and returned != NEVER and returned >= ready:
-            ready = NEVER
         moments[0, p], moments[1, p], moments[2, p], moments[3, p] = started, started_known, closed, ready
 
 

@@ -27,6 +27,7 @@ MAX_NUMBER = 1e300
 _FUTURE = MICROS_PER_DAY
 _LATEST = parse_instant("9000-01-01T00:00:00Z")
 _DATE_LENGTH = 60
+_CONTROLS = {0: None} | dict.fromkeys([*range(1, 32), *range(127, 160)], " ")
 
 
 class InvalidEvent(ValueError):  # noqa: N818 (it is a verdict on a message, not a failure of ours)
@@ -211,8 +212,10 @@ def _learn(found: dict[str, Trait], name: str, value: object) -> None:
 
 
 def _clean(text: str) -> str:
-    """Text that every store can hold: no NUL (PostgreSQL refuses it), no half of a surrogate pair."""
-    return text.encode("utf-8", "ignore").decode().replace("\x00", "").strip()[:MAX_TEXT]
+    """Text that every store can hold and every terminal show: no NUL or other control, no half of a surrogate pair."""
+    if not text.isprintable():
+        text = text.encode("utf-8", "ignore").decode().translate(_CONTROLS)
+    return text.strip()[:MAX_TEXT]
 
 
 def _shown(value: object) -> str:

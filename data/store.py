@@ -115,7 +115,8 @@ class Store:
     def timeline(self, lead_id: str, as_of: int, limit: int = 200) -> list[dict[str, Any]]:
         """The newest visible events of one lead with their properties, newest first, for people to read."""
         log = self.history([lead_id])
-        visible = log.visible_event_ids(lead_id, as_of)[-limit:]
+        visible = log.visible_event_ids(lead_id, as_of)
+        visible = visible[max(0, len(visible) - limit) :]
         columns = (events.c.event_id, events.c.kind, events.c.occurred_at, events.c.known_at, events.c.body)
         rows: dict[str, Any] = {}
         with self._reading() as connection:
@@ -154,7 +155,8 @@ class Store:
 
     def quarantined(self, limit: int = 100) -> list[Rejection]:
         """What could not become an event, in the order of source and line."""
-        query = sa.select(quarantine).order_by(quarantine.c.source, quarantine.c.line).limit(limit)
+        query = sa.select(quarantine).order_by(quarantine.c.source, quarantine.c.line, quarantine.c.quarantine_id)
+        query = query.limit(limit)
         with self._reading() as connection:
             return [Rejection(row.source, row.line, row.reason, row.raw) for row in connection.execute(query)]
 

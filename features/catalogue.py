@@ -91,7 +91,8 @@ class FeatureSet:
     windows  : days, ascending
     kinds    : kinds of event that have columns of their own
     outbound : kinds that are touches by the firm, not acts of the lead
-    neutral  : kinds that are neither, such as the journey's own events; any other kind is an act of the lead
+    neutral  : kinds that are neither, such as the journey's own events (they count in their own columns only); any
+               other kind is an act of the lead
     valued   : kinds whose values are summed
     traits   : traits, with their categories
 
@@ -199,7 +200,7 @@ def learn(log: EventLog, playbook: Playbook, lead: Ints, as_of: Ints, *, min_lea
         windows=playbook.features.windows_days,
         kinds=kinds,
         outbound=tuple(sorted(playbook.features.outbound)),
-        neutral=tuple(sorted({*own, *_TEACHING})),
+        neutral=tuple(sorted({*own, *_TEACHING} - {*playbook.features.outbound})),
         valued=tuple(kind for kind in kinds if worth[log.kinds.index(kind)] >= min_leads),
         traits=tuple(_learn_traits(log, playbook, last, min_leads)),
     )

@@ -54,9 +54,8 @@ def vector(history: EventLog, feature_set: FeatureSet, lead_id: str, as_of: int,
 
 
 def _slots(log: EventLog, feature_set: FeatureSet, slots: dict[str, int]) -> Codes:
-    neutral_without_column = {*feature_set.neutral} - {*feature_set.kinds}
-    by_kind = [-1 if kind in neutral_without_column else slots.get(kind, _KERNEL_GROUP["other"]) for kind in log.kinds]
-    return _codes(by_kind)[log.kind]
+    by_kind = dict.fromkeys(feature_set.neutral, -1) | {kind: slots[kind] for kind in feature_set.kinds}
+    return _codes([by_kind.get(kind, _KERNEL_GROUP["other"]) for kind in log.kinds])[log.kind]
 
 
 def _groups(feature_set: FeatureSet, slots: dict[str, int]) -> Codes:

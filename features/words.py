@@ -10,6 +10,7 @@ from features.catalogue import Feature, FeatureSet, Op
 
 Language = Literal["en", "fr"]
 LANGUAGES: tuple[Language, ...] = ("en", "fr")
+OTHER = "other"
 
 _GROUPS = {
     "en": {"all": "contact", "inbound": "act of the lead", "outbound": "touch by us", "other": "other event"},
@@ -29,7 +30,7 @@ def describe(feature_set: FeatureSet, place: int, value: float, language: Langua
     ('Quote Requested: 2 days ago', 'Quote Requested : jamais')
     """
     feature = feature_set.features[place]
-    subject = _GROUPS[language].get(feature.subject, feature.subject)
+    subject = feature.subject if feature.op is Op.trait else _GROUPS[language].get(feature.subject, feature.subject)
     return (
         _phrase_fr(feature, subject, feature_set, value)
         if language == "fr"
@@ -45,7 +46,7 @@ def shown_value(feature_set: FeatureSet, place: int, value: float) -> float | st
     if feature.op is Op.trait:
         trait = next(trait for trait in feature_set.traits if trait.name == feature.subject)
         if trait.kind == "category":
-            return "other" if value < 1 else trait.categories[int(value) - 1]
+            return OTHER if value < 1 else trait.categories[int(value) - 1]
     return float(value)
 
 
@@ -63,7 +64,7 @@ def _phrase_en(feature: Feature, subject: str, feature_set: FeatureSet, value: f
             return f"{subject}: no amount {window}" if missing else f"{subject}: amount {_number(value)} {window}"
         case Op.trend:
             pace = "no pace yet" if missing else f"{_number(value)} times the pace of {_days_en(feature.long)}"
-            return f"{subject}: {pace} in the last {_days_en(feature.short)}"
+            return f"{subject}: {pace} in the last {'day' if feature.short == 1 else _days_en(feature.short)}"
         case Op.age:
             return "age of the lead not known" if missing else f"lead created {_ago_en(value)}"
         case Op.profile:
@@ -96,7 +97,8 @@ def _phrase_fr(feature: Feature, subject: str, feature_set: FeatureSet, value: f
                 if missing
                 else f"{_number(value, ',')} fois le rythme de {_days_fr(feature.long)}"
             )
-            return f"{subject} : {pace} ces {_days_fr(feature.short)}"
+            last = "ce dernier jour" if feature.short == 1 else f"ces {feature.short} derniers jours"
+            return f"{subject} : {pace} {last}"
         case Op.age:
             return "ancienneté inconnue" if missing else f"prospect créé {_ago_fr(value)}"
         case Op.profile:
@@ -104,6 +106,8 @@ def _phrase_fr(feature: Feature, subject: str, feature_set: FeatureSet, value: f
         case Op.trait:
             place = feature_set.features.index(feature)
             shown = shown_value(feature_set, place, value)
+            if shown == OTHER and value < 1:
+                shown = "autre"
             return f"{subject} : inconnu" if shown is None else f"{subject} : {_text(shown, ',')}"
 
 

@@ -96,7 +96,9 @@ _BODY_PROBLEMS = _PROBLEMS | {
     status: _PROBLEMS[422] | {"description": text}
     for status, text in {400: "Not JSON", 413: "Too much at once", 415: "An encoding other than gzip"}.items()
 }
-_NOT_FOUND = {404: _PROBLEMS[422] | {"description": "Nothing of this lead is known at that moment"}}
+_NOT_FOUND: dict[int | str, dict[str, Any]] = {
+    404: _PROBLEMS[422] | {"description": "Nothing of this lead is known at that moment"}
+}
 
 
 def router(leads: Leads, intake: Intake, access: Access, store: Store, models: ModelHolder) -> APIRouter:
@@ -238,9 +240,7 @@ def _taken(taken: Taken) -> dict[str, Any]:
     return {
         "accepted": taken.accepted,
         "duplicates": taken.duplicates,
-        "rejected": [
-            {"index": one.index, "messageId": one.message_id, "reason": one.reason} for one in taken.rejected
-        ],
+        "rejected": [{"index": one.index, "messageId": one.message_id, "reason": one.reason} for one in taken.rejected],
     }
 
 

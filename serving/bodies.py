@@ -44,7 +44,9 @@ def unpacked(body: bytes, encoding: str) -> bytes:
             return body
         case "gzip" | "x-gzip":
             return _gunzip(body)
-    raise Problem(415, "unsupported-encoding", "Content-Encoding: allowed are gzip and identity", {"Accept-Encoding": "gzip"})
+    raise Problem(
+        415, "unsupported-encoding", "Content-Encoding: allowed are gzip and identity", {"Accept-Encoding": "gzip"}
+    )
 
 
 def parsed(body: bytes) -> Any:

@@ -14,7 +14,6 @@ from data import scorelog
 from data.events import Event, Trait
 from data.journey import Status
 from data.log import EventLog, Floats, Ints
-from data.scorelog import LoggedScore
 from data.store import Store
 from serving.models import ModelHolder
 from serving.scorer import ExplainedScore, Scores, score
@@ -61,12 +60,14 @@ class Ranking:
 class Lead:
     """One lead in detail.
 
+    bundle      : what scored it
     merged_into : the id under which it goes on, None where it stands for itself
     traits      : what is known, each with the moment it is true of (``occurred_at``)
     timeline    : visible events, newest first, as data.store.Store.timeline gives them
     """
 
     row: ExplainedScore
+    bundle: Bundle
     merged_into: str | None
     traits: dict[str, tuple[Trait, int]]
     timeline: list[dict[str, Any]] = field(default_factory=list)
@@ -91,29 +92,10 @@ class Leads:
         log = self._store.history(lead_ids)
         return score(self._models.current(), log, lead_ids, [as_of] * len(lead_ids)), log
 
-    def log(self, scores: Scores, rows: Sequence[ExplainedScore]) -> None:
-        """Append what is served to the prediction log, each score with its feature vector."""
-        bundle, logged_at = scores.bundle, self.clock()
-        fingerprint = bundle.feature_set.fingerprint
-        scorelog.append(
-            self._store,
-            [
-                LoggedScore(
-                    lead_id=row.lead_id,
-                    as_of=row.as_of,
-                    logged_at=logged_at,
-                    status=row.status,
-                    score=row.score,
-                    probability=row.probability,
-                    model_version=row.model_version,
-                    feature_set=fingerprint,
-                    vector=scores.features[at],
-                    answer=row.to_dict(),
-                )
-                for row, at in zip(rows, scores.scored, strict=True)
-                if at >= 0
-            ],
-        )
+    def log(self, scores: Scores, served: Sequence[ExplainedScore]) -> None:
+        """Append what is served to the prediction log; an answer that rests on no features has no place there."""
+        logged = scores.to_log(self.clock(), served=served)
+        scorelog.append(self._store, (one for one in logged if one.vector is not None))
 
     def from_events(self, events: Sequence[Event], as_of: int, lead_ids: Sequence[str] | None) -> Scores:
         """Scores from these events alone, of everyone in them in the order of appearance, or of `lead_ids`.
@@ -127,6 +109,13 @@ class Leads:
             passing.append(events)
             log = passing.scan()
         return score(self._models.current(), log, lead_ids, [as_of] * len(lead_ids))
+
+    def warm_up(self) -> None:
+        """Score a made-up lead, so that no first request waits for compilers; ModelError where there is no model."""
+        journey = self._models.current().playbook.journey
+        kind = journey.created[0] if journey.created else "warm-up"
+        one = Event("warm-up", "warm-up", "track", kind, occurred_at=0, known_at=0)
+        self.from_events([one], MICROS_PER_MINUTE, None).rows()
 
     def ranking(self, as_of: int | None = None) -> Ranking:
         """All leads, scored now or at a moment.
@@ -159,6 +148,7 @@ class Leads:
         person = log.identity.person(lead_id, as_of)
         return Lead(
             row=row,
+            bundle=scores.bundle,
             merged_into=None if person == lead_id else person,
             traits=known_traits(log, lead_id, as_of, self._playbook),
             timeline=self._store.timeline(lead_id, as_of),

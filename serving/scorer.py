@@ -167,12 +167,15 @@ class Scores:
         moments = [pl.col(name).cast(pl.Datetime("us", "UTC")) for name in ("as_of", "ready_at")]
         return frame.with_columns(moments)
 
-    def to_log(self, logged_at: int, language: Language = "en") -> Iterator[LoggedScore]:
+    def to_log(
+        self, logged_at: int, language: Language = "en", served: Sequence[ExplainedScore] | None = None
+    ) -> Iterator[LoggedScore]:
         """What the prediction log keeps of each pair: the answer, and the vector it was made of.
 
         logged_at : microseconds UTC, when it was served
+        served    : the answers, where they are made already
         """
-        for place, one in enumerate(self.rows(language)):
+        for place, one in enumerate(self.rows(language) if served is None else served):
             at = int(self.scored[place])
             yield LoggedScore(
                 lead_id=one.lead_id,

@@ -1,11 +1,13 @@
 """The one artefact that training makes and serving loads: models, feature set, playbook, and what they were made from.
 
 A bundle is a folder of plain files (JSON, LightGBM text, Parquet), nothing pickled. Its `version` is derived from its
-content, so equal inputs give equal versions.
+content, so equal inputs give equal versions. A list of digests stands beside the files: one that was cut short or
+changed is refused before anything reads it.
 """
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +26,7 @@ from veraison.errors import ModelError
 from veraison.playbook import Playbook
 
 FORMAT = 1
+MANIFEST = "manifest.json"
 READY_LEVELS = (0.1, 0.5, 0.9)
 
 
@@ -122,6 +125,8 @@ class Bundle:
             (folder / name).write_text(text, encoding="utf-8")
         self.reference.write_parquet(folder / "reference.parquet")
         (folder / "facts.json").write_text(json.dumps(self.facts, indent=1, ensure_ascii=False), encoding="utf-8")
+        digests = {name: _digest(folder / name) for name in (*self._files(), "reference.parquet", "facts.json")}
+        (folder / MANIFEST).write_text(json.dumps(digests, indent=1), encoding="utf-8")
 
     @staticmethod
     def load(folder: Path) -> "Bundle":
@@ -133,6 +138,9 @@ class Bundle:
                     f"the model in {folder.name} was written by a newer Véraison (format {core['format']}, this one "
                     f"reads up to {FORMAT}); upgrade with: pip install --upgrade veraison"
                 )
+            for name, digest in json.loads((folder / MANIFEST).read_text(encoding="utf-8")).items():
+                if _digest(folder / name) != digest:
+                    raise ValueError(f"{name} is not as it was written")
             return Bundle(
                 playbook=Playbook.model_validate(core["playbook"]),
                 feature_set=FeatureSet.from_json(core["feature_set"]),
@@ -143,9 +151,10 @@ class Bundle:
                 facts=json.loads((folder / "facts.json").read_text(encoding="utf-8")),
                 reference=pl.read_parquet(folder / "reference.parquet"),
             )
-        except (OSError, KeyError, ValueError, lgb.basic.LightGBMError, pl.exceptions.PolarsError) as error:
+        except _UNREADABLE as error:
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise ModelError(
-                f"the model in {folder} cannot be read ({error}); train again with: veraison train"
+                f"the model in {folder} cannot be read ({reason}); train again with: veraison train"
             ) from error
 
     def _files(self) -> dict[str, str]:
@@ -159,12 +168,27 @@ class Bundle:
         }
         files = {
             "bundle.json": json.dumps(core, indent=1, ensure_ascii=False),
-            "conversion.txt": self.conversion.booster.model_to_string(),
-            "explained.txt": self.explained.booster.model_to_string(),
+            "conversion.txt": _booster_text(self.conversion.booster),
+            "explained.txt": _booster_text(self.explained.booster),
         }
         if self.readiness is not None:
-            files["readiness.txt"] = self.readiness.booster.model_to_string()
+            files["readiness.txt"] = _booster_text(self.readiness.booster)
         return files
+
+
+_UNREADABLE = (
+    OSError, KeyError, ValueError, TypeError, AttributeError, lgb.basic.LightGBMError, pl.exceptions.PolarsError,
+)  # fmt: skip
+
+
+def _booster_text(booster: lgb.Booster) -> str:
+    """LightGBM's text without the number of threads it was trained with: that changes no prediction."""
+    text: str = booster.model_to_string()
+    return re.sub(r"^\[num_threads: -?\d+\]$", "[num_threads: 1]", text, flags=re.MULTILINE)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _hazard_json(model: HazardModel | None) -> dict[str, list[float]] | None:

@@ -14,7 +14,7 @@ def check_names(playbook: Playbook, kinds: Collection[str]) -> list[str]:
     """Warnings about events that the playbook names and that never occur.
 
     Raises PlaybookError where that would change what is learned: none of the events of ``created``, ``ready`` or
-    ``converted`` occurs, or an unknown name is one typing mistake away from a known one.
+    ``converted`` occurs, or a name that never occurs is much like an event that the playbook does not name.
 
     >>> from veraison.playbook import Journey
     >>> check_names(Playbook(journey=Journey(converted=("Deal Wom",))), {"Deal Won"})
@@ -23,12 +23,13 @@ def check_names(playbook: Playbook, kinds: Collection[str]) -> list[str]:
     veraison.errors.PlaybookError: journey.converted: no event 'Deal Wom' ever occurs; did you mean 'Deal Won'?
     """
     warnings = []
+    named = {name for key in _KEYS for name in getattr(playbook.journey, key)}
+    others = sorted({*kinds} - named)
     for key in _KEYS:
         names = getattr(playbook.journey, key)
         absent = [name for name in names if name not in kinds]
         for name in absent:
-            near = difflib.get_close_matches(name, sorted(kinds), n=1, cutoff=0.8)
-            if near and near[0] not in names:
+            if near := difflib.get_close_matches(name, others, n=1, cutoff=0.8):
                 raise PlaybookError(f"journey.{key}: no event {name!r} ever occurs; did you mean {near[0]!r}?")
             warnings.append(f"journey.{key}: no event {name!r} has occurred so far")
         if key in _NEEDED and names and len(absent) == len(names):

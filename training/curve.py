@@ -65,7 +65,8 @@ def quantiles(edges, cumulative, levels, out):  # type: ignore[no-untyped-def]
                 e += 1
             low, high = cumulative[row, e - 1], cumulative[row, e]
             part = (goal - low) / (high - low) if high > low else 1.0
-            out[row, q] = edges[e - 1] + min(max(part, 0.0), 1.0) * (edges[e] - edges[e - 1])
+            day = edges[e - 1] + min(max(part, 0.0), 1.0) * (edges[e] - edges[e - 1])
+            out[row, q] = min(day, edges[e])  # the sum may round to beyond the edge
 
 
 @numba.njit(cache=True, nogil=True)

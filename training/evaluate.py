@@ -2,7 +2,7 @@
 
 A worked example: origin 14 November, snapshot 10 January, horizons 7, 14 and 30 days, gap one day. Leads created before
 14 November train, with outcomes as known on that day. Leads created from 15 November judge, at their landmarks up to
-11 December, so that each was followed 30 days. No lead is on both sides.
+11 December, so that each was followed 30 days. No person is on both sides, whatever ids they came under.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from features import compute
 from training.baselines import BASELINES
 from training.bundle import Bundle
 from training.fit import TrainingSet, fit, training_set
-from training.landmarks import Bools, Landmarks, Outcomes, conversions, landmarks, ripenings
+from training.landmarks import Bools, Landmarks, Outcomes, conversions, earliest_birth, landmarks, ripenings
 from training.metrics import METRICS, Metric, bootstrap, concordance
 from veraison.errors import TrainingError
 from veraison.playbook import Playbook
@@ -88,7 +88,7 @@ def later_pairs(log: EventLog, playbook: Playbook, origin: int, before: int) -> 
     pairs = landmarks(log, playbook, before=before)
     gap = playbook.training.gap_days * MICROS_PER_DAY
     followed = pairs.as_of + max(playbook.horizons.days) * MICROS_PER_DAY <= before
-    return pairs[(pairs.born >= origin + gap) & followed]
+    return pairs[(earliest_birth(log, pairs, before) >= origin + gap) & followed]
 
 
 def measure(judged: Judged, *, draws: int = 200, seed: int = 7) -> pl.DataFrame:

@@ -79,7 +79,7 @@ def fit(
         readiness = HazardModel.fit(data.features[data.ripens], data.ripening[data.ripens], horizons, **settings)
     at_primary = int(np.searchsorted(conversion.edges, playbook.horizons.primary))
     hazard = np.maximum(conversion.cumulative(data.features, threads)[:, at_primary], 1e-12)
-    log_odds = np.clip(np.log(np.expm1(hazard)), -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
+    log_odds = np.clip(hazard + np.log(-np.expm1(-hazard)), -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
     explained = ExplainedModel.fit(data.features, log_odds, **settings)
     served = explained.log_odds(data.features, threads)
     if base_odds is None or playbook.scoring.reset_base:

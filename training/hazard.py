@@ -41,6 +41,7 @@ PARAMETERS: dict[str, Any] = {
     "verbosity": -1,
 }
 ROUNDS = 250
+_ROWS_AT_ONCE = 4_096
 
 
 @dataclass(frozen=True)
@@ -154,14 +155,17 @@ class HazardModel:
 
     def cumulative(self, features: Floats, threads: int = 1) -> Floats:
         """(n, m + 1) cumulative hazard of each row at each edge; 0 at the first, never falling."""
+        out = np.zeros((len(features), len(self.edges)))
+        for start in range(0, len(features), _ROWS_AT_ONCE):  # each row stands once a bin in memory
+            part = slice(start, start + _ROWS_AT_ONCE)
+            hazard = self.rates * np.diff(self.edges) * np.exp(self._log_ratio(features[part], threads))
+            np.cumsum(hazard, axis=1, out=out[part, 1:])
+        return out
+
+    def _log_ratio(self, features: Floats, threads: int) -> Floats:
         bins = len(self.rates)
         rows = np.empty((len(features) * bins, features.shape[1] + 1))
         rows[:, :-1] = np.repeat(features, bins, axis=0)
         rows[:, -1] = np.tile(np.arange(bins), len(features))
-        log_ratio = np.clip(
-            self.booster.predict(rows, raw_score=True, num_threads=threads), -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO
-        ).reshape(len(features), bins)
-        hazard = self.rates * np.diff(self.edges) * np.exp(log_ratio)
-        out = np.zeros((len(features), bins + 1))
-        np.cumsum(hazard, axis=1, out=out[:, 1:])
-        return out
+        found = np.asarray(self.booster.predict(rows, raw_score=True, num_threads=threads))
+        return np.clip(found, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO).reshape(len(features), bins)

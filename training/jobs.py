@@ -124,12 +124,14 @@ def default_origins(log: EventLog, playbook: Playbook, before: int, folds: int) 
 
 def _enough(log: EventLog, playbook: Playbook, origin: int, before: int) -> bool:
     pairs = landmarks(log, playbook, before=origin)
+    longest = max(playbook.horizons.days)
     outcomes, usable = conversions(log, playbook, pairs, origin)
-    won = usable & outcomes.within(max(playbook.horizons.days))
+    won = usable & outcomes.within(longest)
+    persons = log.persons(origin)[pairs.lead[won]]
     later = later_pairs(log, playbook, origin, before)
     later_outcomes, seen = conversions(log, playbook, later, before)
-    positive = later_outcomes[seen].within(max(playbook.horizons.days))
-    return len(np.unique(pairs.lead[won])) >= playbook.training.min_conversions and int(positive.sum()) >= 10
+    positive = later_outcomes.within(longest) & later_outcomes.settled(longest) & seen
+    return len(np.unique(persons)) >= playbook.training.min_conversions and int(positive.sum()) >= 10
 
 
 def _measure_past(

@@ -11,7 +11,7 @@ snapshot, 54 days later. It counts as at risk all that time; taking it for censo
 it might have converted, and overshoots (1.67 times on one real log).
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -116,19 +116,51 @@ def conversions(log: EventLog, playbook: Playbook, pairs: Landmarks, before: int
     """Days to conversion as known at `before`, and which pairs can be used at all.
 
     A pair is unusable where the lead had in truth converted by ``as_of`` (it became known later only), or where
-    nothing of its follow-up was observed.
+    nothing of its follow-up was observed. Opting out stops the scoring of a lead, not its journey: a win counts.
     """
     person = log.persons(before)[pairs.lead].astype(np.int64)
-    then = standing(log, playbook.journey, person, np.full(len(pairs), before))
+    journey = playbook.journey.model_copy(update={"opted_out": ()})
+    then = standing(log, journey, person, np.full(len(pairs), before))
     return _outcomes(playbook, pairs, np.where(then.status == Status.converted, then.closed, NEVER), before)
 
 
 def ripenings(log: EventLog, playbook: Playbook, pairs: Landmarks, before: int) -> tuple[Outcomes, Bools]:
-    """Days to readiness, the first of acceptance and conversion; pairs already ready are unusable."""
+    """Days to readiness, the first of acceptance and conversion.
+
+    Pairs already ready are unusable, also where that became known after ``as_of`` only.
+    """
     person = log.persons(before)[pairs.lead].astype(np.int64)
     when = first_ripening(log, playbook.journey, person, pairs.as_of, np.full(len(pairs), before))
     outcomes, usable = _outcomes(playbook, pairs, when, before)
-    return outcomes, usable & ~pairs.ready
+    in_truth = standing(_as_it_happened(log, before), playbook.journey, person, pairs.as_of)
+    return outcomes, usable & ~pairs.ready & (in_truth.ready == NEVER)
+
+
+def earliest_birth(log: EventLog, pairs: Landmarks, before: int) -> Ints:
+    """(n,) when the first of the leads that are each pair's person, as known at `before`, was created.
+
+    What splits in time go by: a visitor who trained and the customer he turned out to be stay on one side.
+    """
+    person = log.persons(before)[pairs.lead]
+    earliest = np.full(len(log.leads), NEVER, dtype=np.int64)
+    np.minimum.at(earliest, person, pairs.born)
+    return earliest[person]
+
+
+def _as_it_happened(log: EventLog, before: int) -> EventLog:
+    """The log as if all that was known before a moment had been known when it happened."""
+    rows = np.repeat(np.arange(len(log.leads)), np.diff(log.offsets))
+    order = np.lexsort((log.occurred, rows))
+    order = order[log.known[order] < before]
+    return replace(
+        log,
+        offsets=np.searchsorted(rows[order], np.arange(len(log.leads) + 1)).astype(np.int64),
+        known=log.occurred[order],
+        occurred=log.occurred[order],
+        kind=log.kind[order],
+        value=log.value[order],
+        event_ids=log.event_ids[order],
+    )
 
 
 def _outcomes(playbook: Playbook, pairs: Landmarks, when: Ints, before: int) -> tuple[Outcomes, Bools]:

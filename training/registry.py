@@ -49,8 +49,7 @@ class Registry:
         workspace.create()
         self._workspace = workspace
         self._mlflow = mlflow
-        mlflow.set_tracking_uri(workspace.tracking_uri)
-        mlflow.set_registry_uri(workspace.tracking_uri)
+        self._point_here()
         self._client = mlflow.MlflowClient()
         experiment = self._client.get_experiment_by_name(EXPERIMENT)
         self._experiment_id = (
@@ -58,6 +57,11 @@ class Registry:
             if experiment
             else self._client.create_experiment(EXPERIMENT, artifact_location=workspace.artifacts.absolute().as_uri())
         )
+
+    def _point_here(self) -> None:
+        """MLflow's address is one a process: another workspace may have been opened since."""
+        self._mlflow.set_tracking_uri(self._workspace.tracking_uri)
+        self._mlflow.set_registry_uri(self._workspace.tracking_uri)
 
     def register(
         self,
@@ -74,6 +78,7 @@ class Registry:
         alias   : given to the new version at once
         """
         mlflow = self._mlflow
+        self._point_here()
         with (
             contextlib.redirect_stderr(io.StringIO()),  # MLflow announces each version there, past any logger
             tempfile.TemporaryDirectory() as folder,
@@ -102,7 +107,10 @@ class Registry:
         """Point an alias at a version; the champion is also laid down for serving."""
         if alias == CHAMPION:
             self._lay_down(self.load(number))
-        self._client.set_registered_model_alias(NAME, alias, str(number))
+        try:
+            self._client.set_registered_model_alias(NAME, alias, str(number))
+        except self._mlflow.MlflowException as error:
+            raise ModelError(f"version {number} of the model is not in the registry: {error}") from error
 
     def versions(self) -> list[Registered]:
         """Every registered version, newest first."""
@@ -123,6 +131,7 @@ class Registry:
 
     def load(self, number: int) -> Bundle:
         """The bundle of one version."""
+        self._point_here()
         try:
             source = self._client.get_model_version(NAME, str(number)).source
             folder = self._mlflow.artifacts.download_artifacts(source)

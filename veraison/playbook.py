@@ -6,8 +6,9 @@ Segment ``event`` field. A mistake is one line: file, key, what is wrong, what i
 
 import hashlib
 import tomllib
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AwareDatetime,
@@ -21,21 +22,56 @@ from pydantic import (
 
 from veraison.errors import PlaybookError
 
+_WRITE_IT = "write it as 2026-03-01T09:12:00Z"
+
+Whole = Annotated[int, Field(strict=True)]
+Name = Annotated[str, Field(min_length=1)]
+
 
 class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Journey(_Table):
-    """Which events open, ripen and close a lead."""
+    """Which events open, ripen and close a lead: lists of names, as they stand in the Segment ``event`` field.
 
-    created: tuple[str, ...] = ()
-    ready: tuple[str, ...] = ()
-    converted: tuple[str, ...] = Field(min_length=1)
-    lost: tuple[str, ...] = ()
-    returned: tuple[str, ...] = ()
-    opted_out: tuple[str, ...] = ()
+    created        []    a lead starts here; where none is named, at its first event
+    ready          []    sales accepted it; where none is named, readiness is conversion
+    converted            it is won; the one key that has no default
+    lost           []    it is lost
+    returned       []    sales gave it back
+    opted_out      []    it asked to be left alone, and is no longer scored
+    observed_from  None  moment with a zone; outcomes before it were not recorded
+    """
+
+    created: tuple[Name, ...] = ()
+    ready: tuple[Name, ...] = ()
+    converted: tuple[Name, ...]
+    lost: tuple[Name, ...] = ()
+    returned: tuple[Name, ...] = ()
+    opted_out: tuple[Name, ...] = ()
     observed_from: AwareDatetime | None = None
+
+    @field_validator("observed_from", mode="before")
+    @classmethod
+    def _moment(cls, value: object) -> object:
+        if isinstance(value, str):
+            try:
+                value = datetime.fromisoformat(value)
+            except ValueError:
+                raise ValueError(f"is not a date; {_WRITE_IT}") from None
+        if value is not None and not isinstance(value, datetime):
+            raise ValueError(f"needs a date, a time and a zone; {_WRITE_IT}")
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"has no zone; {_WRITE_IT}")
+        return value
+
+    @field_validator("converted")
+    @classmethod
+    def _named(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not names:
+            raise ValueError("needs the name of at least one event")
+        return names
 
     @model_validator(mode="after")
     def _one_meaning_each(self) -> "Journey":
@@ -43,16 +79,21 @@ class Journey(_Table):
         for key in ("created", "ready", "converted", "lost", "returned", "opted_out"):
             for name in getattr(self, key):
                 if name in seen:
-                    raise ValueError(f"{name!r} stands in both {seen[name]!r} and {key!r}; an event means one thing")
+                    where = f"in both {seen[name]} and {key}" if seen[name] != key else f"twice in {key}"
+                    raise ValueError(f"{name!r} stands {where}; an event means one thing")
                 seen[name] = key
         return self
 
 
 class Horizons(_Table):
-    """Days after the moment of a score for which a probability is given."""
+    """How far scores look ahead.
 
-    days: tuple[int, ...] = (7, 30, 90)
-    primary: int = 30
+    days     [7, 30, 90]  days after the moment of a score for which a probability is given
+    primary  30           the one of them that the score speaks of
+    """
+
+    days: tuple[Whole, ...] = (7, 30, 90)
+    primary: Whole = 30
 
     @field_validator("days")
     @classmethod
@@ -71,12 +112,18 @@ class Horizons(_Table):
 
 
 class Features(_Table):
-    """What features are made of."""
+    """What features are made of.
 
-    windows_days: tuple[int, ...] = (1, 7, 30, 90)
-    outbound: tuple[str, ...] = ()
+    windows_days  [1, 7, 30, 90]  days back within which events are counted
+    outbound      []              what the firm does to the lead; all else is the lead's own act
+    traits        {}              name = "category" or "number": what is known of the person or company
+    max_kinds     40              so many of the most frequent kinds of event have features of their own
+    """
+
+    windows_days: tuple[Whole, ...] = (1, 7, 30, 90)
+    outbound: tuple[Name, ...] = ()
     traits: dict[str, Literal["category", "number"]] = Field(default_factory=dict)
-    max_kinds: int = Field(default=40, ge=1, le=1000)
+    max_kinds: Whole = Field(default=40, ge=1, le=1000)
 
     @field_validator("windows_days")
     @classmethod
@@ -87,35 +134,47 @@ class Features(_Table):
 
 
 class IdentityKeys(_Table):
-    """Traits that name a person: two leads with the same value are one."""
+    """Who is who.
 
-    keys: tuple[str, ...] = ()
+    keys  []  traits that name a person, such as "email": two leads with the same value are one
+    """
+
+    keys: tuple[Name, ...] = ()
 
 
 class Training(_Table):
     """How training sets are made.
 
-    ``gap_days`` keeps the leads that evaluate apart in time from those that train.
+    landmark_days    [0, 1, 3, 7, 14, 30, 60, 90]  days after its start at which each lead is looked at
+    gap_days         1   days that keep the leads that evaluate apart from those that train
+    min_conversions  40  fewer leads that convert than this: no model
+    seed             7   same seed and same events, same model
     """
 
-    landmark_days: tuple[int, ...] = (0, 1, 3, 7, 14, 30, 60, 90)
-    gap_days: int = Field(default=1, ge=0, le=365)
-    min_conversions: int = Field(default=40, ge=10)
-    seed: int = Field(default=7, ge=0)
+    landmark_days: tuple[Whole, ...] = (0, 1, 3, 7, 14, 30, 60, 90)
+    gap_days: Whole = Field(default=1, ge=0, le=365)
+    min_conversions: Whole = Field(default=40, ge=10)
+    seed: Whole = Field(default=7, ge=0, lt=2**31)
 
     @field_validator("landmark_days")
     @classmethod
     def _landmarks(cls, days: tuple[int, ...]) -> tuple[int, ...]:
-        if not days or min(days) < 0:
-            raise ValueError("needs at least one whole number of days >= 0")
+        if not days or min(days) < 0 or max(days) > 3650:
+            raise ValueError("needs at least one whole number of days in [0; 3650]")
         return tuple(sorted(set(days)))
 
 
 class Scoring(_Table):
-    """How a score is shown. ``grades``: the least score of each grade, best first."""
+    """How a score is shown.
 
-    grades: dict[str, float] = Field(default_factory=lambda: {"A": 65.0, "B": 50.0, "C": 35.0, "D": 0.0})
-    reset_base: bool = False
+    grades      {A = 65, B = 50, C = 35, D = 0}  the least score of each grade, best first
+    reset_base  false  whether the next model says anew which lead is typical and scores 50
+    """
+
+    grades: dict[str, Annotated[float, Field(strict=True)]] = Field(
+        default_factory=lambda: {"A": 65.0, "B": 50.0, "C": 35.0, "D": 0.0}
+    )
+    reset_base: bool = Field(default=False, strict=True)
 
     @field_validator("grades")
     @classmethod
@@ -131,18 +190,18 @@ class Scoring(_Table):
 class Monitoring(_Table):
     """The written policy by which `veraison monitor` decides.
 
-    psi               population stability index above which a column has drifted
-    share             share of columns drifted above which the inputs as a whole have
-    recent_days       length of the newest chunk that is compared with the reference
-    min_scored        fewer landmarks than this in the chunk: no verdict on drift
-    min_outcomes      fewer new matured conversions than this: hold, do not retrain
+    psi           0.25  population stability index above which a column has drifted
+    share         0.2   share of columns drifted above which the inputs as a whole have
+    recent_days   28    length of the newest chunk that is compared with the reference
+    min_scored    200   fewer landmarks than this in the chunk: no verdict on drift
+    min_outcomes  20    fewer new matured conversions than this: hold, do not retrain
     """
 
-    psi: float = Field(default=0.25, gt=0)
-    share: float = Field(default=0.2, gt=0, le=1)
-    recent_days: int = Field(default=28, ge=1, le=365)
-    min_scored: int = Field(default=200, ge=20)
-    min_outcomes: int = Field(default=20, ge=5)
+    psi: float = Field(default=0.25, gt=0, strict=True)
+    share: float = Field(default=0.2, gt=0, le=1, strict=True)
+    recent_days: Whole = Field(default=28, ge=1, le=365)
+    min_scored: Whole = Field(default=200, ge=20)
+    min_outcomes: Whole = Field(default=20, ge=5)
 
 
 class Playbook(_Table):
@@ -178,22 +237,38 @@ def load_playbook(path: Path) -> Playbook:
     Raises PlaybookError: one line with the key's path and what is allowed there.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # Windows' editors put a mark in front
     except FileNotFoundError:
         raise PlaybookError(
             f"{path}: no playbook there; give one with --playbook, or write its least form: "
             '[journey] converted = ["Deal Won"]'
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise PlaybookError(f"{path}: cannot be read ({error})") from None
+    except OSError as error:
+        raise PlaybookError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise PlaybookError(f"{path}: not UTF-8 at byte {error.start + 1}") from None
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise PlaybookError(f"{path}: not valid TOML: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise PlaybookError(f"{path}: not valid TOML: {_printable(str(error))}") from None
     try:
         return Playbook.model_validate(tables)
     except ValidationError as error:
         raise PlaybookError(f"{path}: {_one_line(error)}") from None
+
+
+_SHOULD_BE = {
+    "model_type": "should be a table",
+    "dict_type": "should be a table",
+    "tuple_type": 'should be a list, such as ["Deal Won"]',
+    "string_type": "should be text",
+    "string_too_short": "should not be empty",
+    "int_type": "should be a whole number",
+    "float_type": "should be a number",
+    "finite_number": "should be a finite number",
+    "bool_type": "should be true or false",
+}
+"""What a person calls it, by pydantic's type of error; its own words are used for the others."""
 
 
 def _one_line(error: ValidationError) -> str:
@@ -208,8 +283,16 @@ def _one_line(error: ValidationError) -> str:
         if path in ("journey", "journey.converted"):
             sentence += '; write [journey] converted = ["Deal Won"] with your own event name'
     else:
-        sentence = first["msg"].removeprefix("Value error, ") + f" (got {_short(first['input'])})"
-    return f"{path}: {sentence}" + (f" (and {len(others)} more)" if others else "")
+        sentence = _SHOULD_BE.get(first["type"], first["msg"].removeprefix("Value error, "))
+        sentence = sentence.replace("Input should", "should")
+        if not isinstance(first["input"], dict):
+            sentence += f" (got {_short(first['input'])})"
+    return _printable(f"{path}: {sentence}" + (f" (and {len(others)} more)" if others else ""))
+
+
+def _printable(text: str) -> str:
+    """The same on one line, whatever a key is called."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
 def _allowed(path: tuple[int | str, ...]) -> list[str]:
@@ -220,5 +303,5 @@ def _allowed(path: tuple[int | str, ...]) -> list[str]:
 
 
 def _short(value: object) -> str:
-    text = repr(value)
+    text = value.isoformat() if isinstance(value, date) else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

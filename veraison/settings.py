@@ -7,7 +7,10 @@ but :meth:`Workspace.create`.
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from veraison.errors import StoreError
 
 
 class Settings(BaseSettings):
@@ -17,13 +20,13 @@ class Settings(BaseSettings):
     True
     """
 
-    model_config = SettingsConfigDict(env_prefix="VERAISON_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="VERAISON_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     workspace: Path = Path("workspace")
     playbook: Path | None = None
     store_url: str | None = None
     tracking_uri: str | None = None
-    threads: int = 2
+    threads: int = Field(default=2, ge=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +38,24 @@ class Workspace:
     tracking_uri_override: str | None = None
 
     @property
+    def database(self) -> Path:
+        """Where the event store is, unless `store_url_override` says otherwise."""
+        return self.root / "veraison.db"
+
+    @property
     def store_url(self) -> str:
         """SQLAlchemy address of the event store; SQLite inside the workspace unless told otherwise."""
-        return self.store_url_override or f"sqlite:///{self.root.absolute() / 'veraison.db'}"
+        return self.store_url_override or f"sqlite:///{self.database.absolute()}"
+
+    @property
+    def tracking(self) -> Path:
+        """Where MLflow's tracking store and registry are, unless `tracking_uri_override` says otherwise."""
+        return self.root / "mlflow.db"
 
     @property
     def tracking_uri(self) -> str:
         """MLflow's tracking store and registry."""
-        return self.tracking_uri_override or f"sqlite:///{self.root.absolute() / 'mlflow.db'}"
+        return self.tracking_uri_override or f"sqlite:///{self.tracking.absolute()}"
 
     @property
     def artifacts(self) -> Path:
@@ -57,5 +70,8 @@ class Workspace:
         return self.root / "playbook.toml"
 
     def create(self) -> None:
-        """Make the folder; its parts are made by whoever writes them."""
-        self.root.mkdir(parents=True, exist_ok=True)
+        """Make the folder; its parts are made by whoever writes them. StoreError where it cannot be made."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{self.root}: no workspace can be made there ({error.strerror})") from error

@@ -266,6 +266,12 @@ def test_the_name_of_a_trait_can_be_kept():
     assert refusal(traits={"x" * 200: {"y" * 100: 1}}).endswith("is longer than 256 characters")
 
 
+def test_no_name_can_move_a_terminals_cursor():
+    event = parsed(event="Deal\nWon\x1b[2J", traits={"a": "x\ty\x9b"})
+    assert (event.kind, event.traits) == ("Deal Won [2J", {"a": "x y"})
+    assert parsed(event="Été\u202f🍇").kind == "Été\u202f🍇"
+
+
 def test_text_is_kept_to_a_thousand_characters():
     event = parsed(event="e" * 5_000, traits={"note": "n" * 5_000})
     assert len(event.kind) == len(event.traits["note"]) == 1_000

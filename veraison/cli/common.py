@@ -1,13 +1,16 @@
 """What commands share: where things are, what moment it is, and how to speak to a person."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from data.events import instant, isoformat, parse_instant
@@ -16,8 +19,9 @@ from veraison.errors import StoreError, VeraisonError
 from veraison.playbook import Playbook, load_playbook
 from veraison.settings import Settings, Workspace
 
-out = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+# Much of what is printed are names that others gave: colons in them are no pictures, and `escape` keeps their brackets.
+out = Console(highlight=False, emoji=False)
+errors = Console(stderr=True, highlight=False, emoji=False)
 
 WorkspaceOption = Annotated[
     Path | None,
@@ -45,22 +49,32 @@ class Place:
         return load_playbook(self.playbook_path)
 
     @contextmanager
-    def store(self, *, existing: bool = True) -> Iterator[Store]:
-        """The event store; `existing` refuses to make an empty one where the user meant another folder."""
-        if existing and self.workspace.store_url_override is None and not self.workspace.root.is_dir():
+    def store(self, *, existing: bool = True, keys: Sequence[str] = ()) -> Iterator[Store]:
+        """The event store.
+
+        existing : refuse to make an empty one where the user meant another folder
+        keys     : traits that name a person, where the workspace has no playbook to say them
+        """
+        if existing and not (self.workspace.store_url_override or self.workspace.database.exists()):
             raise StoreError(
-                f"{self.workspace.root}: no workspace there; start one with: "
+                f"{self.workspace.root}: no events there; bring some in with: "
                 f"veraison ingest FILE --workspace {self.workspace.root}"
             )
         self.workspace.create()
-        keys = self.playbook().identity.keys if self.playbook_path.exists() else ()
+        if self.playbook_path != self.workspace.playbook or self.playbook_path.exists():
+            keys = self.playbook().identity.keys
         with Store(self.workspace.store_url, keys) as store:
             yield store
 
 
 def place(workspace: Path | None, playbook: Path | None = None) -> Place:
     """The workspace and playbook meant by the options, the environment and the defaults, in this order."""
-    settings = Settings()
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        raise VeraisonError(f"VERAISON_{name}: {first['msg']} (got {first['input']!r})") from None
     where = Workspace(workspace or settings.workspace, settings.store_url, settings.tracking_uri)
     return Place(where, playbook or settings.playbook or where.playbook, settings)
 
@@ -72,16 +86,32 @@ def moment(text: str | None, store: Store) -> int:
     newest = store.newest()
     if newest is None:
         raise StoreError("the store is empty; fill it with: veraison ingest FILE")
-    errors.print(f"as of {isoformat(newest + 1)} (just after the newest event)")
+    errors.print(f"as of {isoformat(newest + 1)} (just after the newest event)", soft_wrap=True)
     return newest + 1
 
 
 def parse_moment(text: str, option: str = "--as-of") -> int:
     """Microseconds of ``2026-03-01T09:00:00Z``; a date alone is its midnight UTC."""
     try:
-        return parse_instant(f"{text}T00:00:00Z" if len(text) == len("2026-03-01") else text)
+        return parse_instant(f"{text}T00:00:00Z" if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else text)
     except ValueError as problem:
-        raise VeraisonError(f"{option}: {problem}") from None
+        misused(f"{option}: {problem}")
+
+
+def misused(sentence: str) -> NoReturn:
+    """Say in one line why a command cannot be called like this; exit code 2."""
+    errors.print(f"[bold red]error:[/] {escape(sentence)}", soft_wrap=True)
+    raise typer.Exit(2)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Write a file that the user asked for; its folder is made, and what prevents it is one line."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise VeraisonError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
 def day(value: int) -> str:
@@ -94,7 +124,7 @@ def progress() -> Iterator[Progress]:
     """A progress bar on standard error; silent where that is not a terminal."""
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TimeElapsedColumn(),
@@ -105,4 +135,4 @@ def progress() -> Iterator[Progress]:
 
 def say(text: str) -> None:
     """One step of a long job."""
-    errors.print(f"[dim]·[/] {text}")
+    errors.print(f"[dim]·[/] {escape(text)}", soft_wrap=True)

@@ -44,6 +44,7 @@ def simulate(
         f"{result.events:,} events of {result.leads:,} leads, {result.wins:,} won: {result.events_path}\n"
         f"truth: {result.truth_path}\nplaybook: {result.playbook_path}",
         soft_wrap=True,
+        markup=False,
     )
 
 
@@ -83,7 +84,7 @@ def ingest_command(
     with place(workspace).store(existing=False) as store:
         usable = sum(ingest(store, path, rules) for path in files)
     if not usable:
-        raise SourceError(f"nothing in {', '.join(map(str, files))} could be used; the reasons are above")
+        raise SourceError(f"nothing in {', '.join(map(str, files))} could be used")
 
 
 def ingest(store: Store, path: Path, mapping: Mapping | None = None) -> int:
@@ -110,11 +111,13 @@ def ingest(store: Store, path: Path, mapping: Mapping | None = None) -> int:
             new, known = new + len(result.accepted), known + result.duplicates
             refusals += result.quarantined
             refused += [one for one in batch if isinstance(one, Rejection)][: SHOWN_REJECTIONS - len(refused)]
-    out.print(f"{path}: {new:,} new events, {known:,} known already, {refusals:,} in quarantine", soft_wrap=True)
+    out.print(
+        f"{path}: {new:,} new events, {known:,} known already, {refusals:,} in quarantine", soft_wrap=True, markup=False
+    )
     for one in refused:
         errors.print(f"  {one.source} line {one.line}: {one.reason}", soft_wrap=True, markup=False)
     if refusals > len(refused):
-        errors.print(f"  and {refusals - len(refused):,} more; all are kept in the store's quarantine")
+        errors.print(f"  and {refusals - len(refused):,} more; all are kept in the store's quarantine", soft_wrap=True)
     if stopped is not None:
         raise stopped
     return new + known

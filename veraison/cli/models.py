@@ -2,28 +2,34 @@
 
 import logging
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import polars as pl
 import typer
+from rich.markup import escape
 from rich.table import Table
 
-from serving.models import load_champion
 from training.checks import check_names
 from veraison.cli.common import (
     AsOfOption,
     PlaybookOption,
     WorkspaceOption,
     errors,
+    misused,
     moment,
     out,
     parse_moment,
     place,
     say,
+    writing,
 )
-from veraison.errors import ModelError, VeraisonError
+from veraison.errors import ModelError
 from veraison.settings import Workspace
 
+if TYPE_CHECKING:
+    from training.registry import Registry
+
+_NO_MODEL = "no model yet; train one with: veraison train"
 _SHOWN = {
     "auc": "AUC",
     "pr_auc": "PR-AUC",
@@ -62,7 +68,7 @@ def train(
     with where.store() as store:
         before = moment(as_of, store)
         for warning in check_names(book, store.kinds()):
-            errors.print(f"[yellow]note:[/] {warning}", soft_wrap=True)
+            note(warning)
         log = store.scan()
     registry = Registry(where.workspace)
     trained = run_training(
@@ -84,6 +90,7 @@ def train(
         f"{'challenger' if challenger else 'champion'}; explanation R2 {fidelity['r2']:.3f}\n"
         f"plots and figures: {where.workspace.reports / 'train' / trained.bundle.version}",
         soft_wrap=True,
+        markup=False,
     )
 
 
@@ -106,10 +113,11 @@ def backtest_command(
     """
     from training.jobs import backtest  # noqa: PLC0415
 
+    if out_path is not None and out_path.suffix not in (".parquet", ".csv"):
+        misused(f"--out {out_path}: write to a .parquet or .csv file")
+    origins = [parse_moment(text, "--origin") for text in origin or ()]
     where = place(workspace, playbook)
     book = where.playbook()
-    if out_path is not None and out_path.suffix not in (".parquet", ".csv"):
-        raise VeraisonError(f"--out {out_path}: write to a .parquet or .csv file")
     with where.store() as store:
         before = moment(as_of, store)
         check_names(book, store.kinds())
@@ -118,7 +126,7 @@ def backtest_command(
         log,
         book,
         before=before,
-        origins=[parse_moment(text, "--origin") for text in origin or ()],
+        origins=origins,
         threads=where.settings.threads,
         draws=draws,
         say=say,
@@ -127,9 +135,9 @@ def backtest_command(
         pairs, leads = fold["pairs"][0], fold["leads"][0]
         out.print(figures_table(fold, f"Origin {moment_:%Y-%m-%d}: {pairs:,} landmarks of {leads:,} later leads"))
     if out_path is not None:
-        out_path.parent.mkdir(parents=True, exist_ok=True)
-        figures.write_csv(out_path) if out_path.suffix == ".csv" else figures.write_parquet(out_path)
-        errors.print(f"figures: {out_path}")
+        with writing(out_path):
+            figures.write_csv(out_path) if out_path.suffix == ".csv" else figures.write_parquet(out_path)
+        errors.print(f"figures: {out_path}", soft_wrap=True, markup=False)
 
 
 models = typer.Typer(help="List and promote the registered models.", invoke_without_command=True)
@@ -143,9 +151,7 @@ def list_models(context: typer.Context, workspace: WorkspaceOption = None) -> No
     """
     if context.invoked_subcommand is not None:
         return
-    from training.registry import Registry  # noqa: PLC0415
-
-    registry = Registry(place(workspace).workspace)
+    registry = existing_registry(place(workspace).workspace)
     table = Table("version", "model", "alias", "AUC", "log-loss", title="Registered models")
     for one in registry.versions():
         figures = registry.metrics(one.number)
@@ -154,7 +160,7 @@ def list_models(context: typer.Context, workspace: WorkspaceOption = None) -> No
         shown = [f"{figures[f'{metric}_{days}']:.3f} ({days})" if primary else "" for metric in ("auc", "log_loss")]
         table.add_row(str(one.number), one.version, ", ".join(one.aliases), *shown)
     if not table.row_count:
-        raise ModelError("no model yet; train one with: veraison train")
+        raise ModelError(_NO_MODEL)
     out.print(table)
 
 
@@ -167,19 +173,38 @@ def promote(
 
     Example: veraison models promote 3
     """
-    from training.registry import CHAMPION, Registry  # noqa: PLC0415
+    from training.registry import CHAMPION  # noqa: PLC0415
 
-    registry = Registry(place(workspace).workspace)
+    registry = existing_registry(place(workspace).workspace)
     registry.assign(CHAMPION, version)
     out.print(f"version {version} is the champion")
 
 
+def existing_registry(workspace: Workspace) -> "Registry":
+    """The registry of a workspace that has one; looking for models makes nothing."""
+    if workspace.tracking_uri_override is None and not workspace.tracking.exists():
+        raise ModelError(_NO_MODEL)
+    from training.registry import Registry  # noqa: PLC0415
+
+    return Registry(workspace)
+
+
 def inherited_base(workspace: Workspace) -> float | None:
     """The champion's base odds, so that a score of 50 means the same from version to version; None for the first."""
+    from serving.models import FOLDER, POINTER, load_champion  # noqa: PLC0415
+
+    if not (workspace.root / FOLDER / POINTER).exists():
+        return None
     try:
         return load_champion(workspace).base_odds
-    except ModelError:
+    except ModelError as problem:
+        note(f"{problem}; the new model cannot inherit its scale, a score of 50 is the typical lead of this training")
         return None
+
+
+def note(text: str) -> None:
+    """A line that asks for attention, on standard error."""
+    errors.print(f"[yellow]note:[/] {escape(text)}", soft_wrap=True)
 
 
 def figures_table(figures: pl.DataFrame, title: str) -> Table:

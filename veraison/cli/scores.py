@@ -4,31 +4,36 @@ import csv
 import json
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import polars as pl
 import typer
+from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
 from data import scorelog
 from data.events import isoformat, parse_instant
 from data.log import EventLog
-from features.words import LANGUAGES, Language
-from serving.models import load_champion
-from serving.scorer import ExplainedScore, Scores, score
 from veraison.cli.common import (
     AsOfOption,
     LanguageOption,
     PlaybookOption,
     WorkspaceOption,
     errors,
+    misused,
     moment,
     out,
     place,
+    writing,
 )
 from veraison.errors import UnknownLeadError, VeraisonError
+
+if TYPE_CHECKING:  # the libraries behind scores take seconds to load, which other commands should not wait for
+    from features.words import Language
+    from serving.scorer import ExplainedScore, Scores
 
 _WRITERS = (".parquet", ".csv", ".json")
 
@@ -56,15 +61,18 @@ def score_command(
 
     Examples: veraison score --out scores.parquet   ·   veraison score --at pairs.csv --out scores.csv
     """
+    from serving.models import load_champion  # noqa: PLC0415
+    from serving.scorer import score  # noqa: PLC0415
+
     if as_of is not None and at is not None:
-        raise typer.BadParameter("give --as-of or --at, not both")
+        misused("give --as-of or --at, not both")
     if out_path is not None and out_path.suffix not in _WRITERS:
-        raise typer.BadParameter(f"{out_path}: write to one of {', '.join(_WRITERS)}", param_hint="--out")
+        misused(f"--out {out_path}: write to a {', '.join(_WRITERS[:-1])} or {_WRITERS[-1]} file")
     language = checked_language(lang)
     pairs = None if at is None else read_pairs(at)
     where = place(workspace, playbook)
     bundle = load_champion(where.workspace)
-    with where.store() as store:
+    with where.store(keys=bundle.playbook.identity.keys) as store:
         log = store.scan()
         if pairs is None:
             now = moment(as_of, store)
@@ -77,7 +85,8 @@ def score_command(
         out.print(top_table(scores, top, language))
     else:
         write(scores.table(language), out_path)
-        errors.print(f"{len(scores):,} rows, {int((scores.scored >= 0).sum()):,} scored: {out_path}")
+        counts = f"{len(scores):,} rows, {int((scores.scored >= 0).sum()):,} scored"
+        errors.print(f"{counts}: {out_path}", soft_wrap=True, markup=False)
 
 
 def explain(
@@ -91,10 +100,13 @@ def explain(
 
     Example: veraison explain L00042 --lang fr
     """
+    from serving.models import load_champion  # noqa: PLC0415
+    from serving.scorer import score  # noqa: PLC0415
+
     language = checked_language(lang)
     where = place(workspace, playbook)
     bundle = load_champion(where.workspace)
-    with where.store() as store:
+    with where.store(keys=bundle.playbook.identity.keys) as store:
         now = moment(as_of, store)
         one = score(bundle, store.history([lead]), [lead], [now]).row(0, language)
     if one.status == "unknown":
@@ -136,20 +148,22 @@ def visible_leads(log: EventLog, now: int) -> list[str]:
 
 def write(table: pl.DataFrame, path: Path) -> None:
     """Write scores; in JSON and CSV, moments are ISO 8601 text."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".parquet":
-        table.write_parquet(path)
+        with writing(path):
+            table.write_parquet(path)
         return
     moments = [pl.col(name).dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ") for name in ("as_of", "ready_at")]
     table = table.with_columns(moments)
     if path.suffix == ".csv":
-        table.write_csv(path)
-    else:
-        rows = [row | {"reasons": json.loads(row["reasons"])} for row in table.iter_rows(named=True)]
+        with writing(path):
+            table.write_csv(path)
+        return
+    rows = [row | {"reasons": json.loads(row["reasons"])} for row in table.iter_rows(named=True)]
+    with writing(path):
         path.write_text(json.dumps(rows, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
-def top_table(scores: Scores, top: int, language: Language) -> Table:
+def top_table(scores: "Scores", top: int, language: "Language") -> Table:
     """The best leads, with their weightiest reason."""
     french = language == "fr"
     rows = np.flatnonzero(scores.scored >= 0)
@@ -163,18 +177,23 @@ def top_table(scores: Scores, top: int, language: Language) -> Table:
     for place_ in best:
         one = scores.row(int(place_), language)
         first = next((r for r in one.reasons if r.points > 0), None)
-        reason = f"{first.text} (+{first.points:.0f})" if first else ""
+        reason = escape(f"{first.text} (+{first.points:.0f})") if first else ""
         table.add_row(
-            one.lead_id, f"{one.score:.0f}", one.grade, f"{one.probability:.0%}", ready_words(one, language), reason
+            escape(one.lead_id),
+            f"{one.score:.0f}",
+            one.grade,
+            f"{one.probability:.0%}",
+            ready_words(one, language),
+            reason,
         )
     return table
 
 
-def card(one: ExplainedScore, primary: int, language: Language) -> Panel:
+def card(one: "ExplainedScore", primary: int, language: "Language") -> Panel:
     """One lead for a person: the score, its reasons in points that add up, and when."""
     french = language == "fr"
     if one.score is None or one.probability is None or one.base is None:
-        return Panel(one.status, title=one.lead_id, width=96)
+        return Panel(one.status, title=Text(one.lead_id), width=96)
     grid = Table.grid(padding=(0, 2))
     grid.add_column(justify="right", width=8)
     grid.add_column(width=16)
@@ -184,7 +203,7 @@ def card(one: ExplainedScore, primary: int, language: Language) -> Panel:
     for reason in one.reasons:
         bar = "█" * max(1, round(14 * abs(reason.points) / widest))
         colour = "green" if reason.points > 0 else "red"
-        grid.add_row(f"{reason.points:+.1f}", f"[{colour}]{bar}[/]", reason.text)
+        grid.add_row(f"{reason.points:+.1f}", f"[{colour}]{bar}[/]", escape(reason.text))
     unclipped = one.base + sum(reason.points for reason in one.reasons)
     if abs(unclipped - one.score) > 1e-6:
         grid.add_row(f"{one.score - unclipped:+.1f}", "", "borné entre 0 et 100" if french else "kept within 0 to 100")
@@ -194,12 +213,13 @@ def card(one: ExplainedScore, primary: int, language: Language) -> Panel:
         if french
         else f"{one.probability:.0%} chance to convert within {primary} days"
     )
-    head = f"[bold]{one.lead_id}[/] · {one.score:.0f}/100 · {one.grade} · {chance} · {ready_words(one, language)}"
+    said = [f"{one.score:.0f}/100", one.grade or "", chance, ready_words(one, language)]
+    head = Text.assemble((one.lead_id, "bold"), *(f" · {part}" for part in said if part))
     foot = f"{isoformat(one.as_of)} · {one.model_version}"
     return Panel(grid, title=head, subtitle=foot, title_align="left", subtitle_align="right", padding=(1, 2))
 
 
-def ready_words(one: ExplainedScore, language: Language) -> str:
+def ready_words(one: "ExplainedScore", language: "Language") -> str:
     """When the lead will be ready, in words."""
     if one.ready is None:
         return ("accepté" if language == "fr" else "accepted") if one.ready_at else ""
@@ -207,8 +227,10 @@ def ready_words(one: ExplainedScore, language: Language) -> str:
     return f"~{p50:.0f} j ({p10:.0f}-{p90:.0f})" if language == "fr" else f"~{p50:.0f} d ({p10:.0f}-{p90:.0f})"
 
 
-def checked_language(text: str) -> Language:
+def checked_language(text: str) -> "Language":
+    from features.words import LANGUAGES  # noqa: PLC0415
+
     for language in LANGUAGES:
         if text == language:
             return language
-    raise typer.BadParameter(f"{text!r} is not one of {', '.join(LANGUAGES)}", param_hint="--lang")
+    misused(f"--lang {text!r}: write one of {', '.join(LANGUAGES)}")

@@ -1,0 +1,206 @@
+"""Do the same events still arrive, under the same names, with the same categories?
+
+The commonest faults have a name: an event that is called otherwise since Tuesday, a form that no longer sends, a
+source that nobody told us of. They are looked for by name, relative to what a model of a given snapshot could know,
+so that a model trained after the change no longer raises it.
+
+A worked example: quotes are asked for five times a week, never more than nine days apart. None has come for 24 days
+while everything else went on: more than twice the longest pause has passed and fifteen leads were to be expected, so the
+kind has fallen silent. In the same weeks twelve leads sent something called "Quote Form Sent": a kind appeared.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from data.events import MICROS_PER_DAY, isoformat
+from data.journey import Role, roles
+from data.log import Codes, EventLog, Ints
+from veraison.playbook import Playbook
+
+HISTORY_DAYS = 182
+"""How far back the usual pace and the longest pause of a kind are looked for."""
+MISSED = 12
+"""A kind is silent where at least so many leads would have shown it by now, at its usual share of all events ..."""
+PAUSE = 2.0
+"""... and the pause is so many times the longest one before (mails go out every other week, fairs come in spring) ..."""
+LEAST_PAUSE_DAYS = 7
+"""... and at least so long."""
+APPEARED = 10
+"""A kind or a category appears where so many different leads of the newest chunk show it."""
+GROWTH = 2.0
+"""... and its share of leads is so many times the one before the snapshot."""
+LEARNABLE = 20
+"""Leads that must show a kind or category before training gives it a column or a code (features.catalogue.learn)."""
+_TEACHING = ("identify", "group", "alias")
+_CLOSING = (Role.converted, Role.lost, Role.opted_out)
+
+Numbers = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What changed by name since a snapshot: event or ``trait=category`` -> numbers."""
+
+    silent: dict[str, Numbers]
+    appeared: dict[str, Numbers]
+    categories: dict[str, Numbers]
+
+    @property
+    def names(self) -> set[str]:
+        """All of them."""
+        return {*self.silent, *self.appeared, *self.categories}
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """Every event once, in the order in which it became known before a moment.
+
+    known : (n,) microseconds UTC
+    kind  : (n,) place in `kinds`
+    lead  : (n,) code of the lead it first showed for
+    at    : the moment, microseconds UTC
+    """
+
+    known: Ints
+    kind: Ints
+    lead: Ints
+    kinds: list[str]
+    at: int
+
+
+def arrivals(log: EventLog, at: int) -> Arrivals:
+    """The events known before `at`; an event that an identity merge shows twice counts once."""
+    lead = np.repeat(np.arange(len(log.leads), dtype=np.int64), np.diff(log.offsets))
+    seen = (
+        pl.DataFrame({"id": log.event_ids, "known": log.known, "kind": log.kind, "lead": lead})
+        .filter(pl.col("known") < at)
+        .sort("known", "lead", maintain_order=True)
+        .unique("id", keep="first", maintain_order=True)
+    )
+    return Arrivals(
+        known=seen["known"].to_numpy(),
+        kind=seen["kind"].to_numpy().astype(np.int64),
+        lead=seen["lead"].to_numpy(),
+        kinds=log.kinds,
+        at=at,
+    )
+
+
+def structure(log: EventLog, seen: Arrivals, playbook: Playbook, traits: list[str], *, snapshot: int) -> Structure:
+    """What a model of the snapshot could not know and the newest chunk shows.
+
+    traits   : names of the category traits to look at
+    snapshot : microseconds UTC; a kind silent, or learnable, by then is known to the model
+    """
+    known_silence = silent(seen, snapshot)
+    now = silent(seen, seen.at)
+    return Structure(
+        silent={kind: numbers for kind, numbers in now.items() if kind not in known_silence},
+        appeared=appeared(seen, playbook, snapshot=snapshot),
+        categories=new_categories(log, playbook, traits, snapshot=snapshot, at=seen.at),
+    )
+
+
+def silent(seen: Arrivals, at: int) -> dict[str, Numbers]:
+    """Kinds that had fallen silent by a moment: when they were last seen and how many leads are missed since.
+
+    Leads, not events: ten views of a page by one visitor are one accident.
+    """
+    stop = int(np.searchsorted(seen.known, at))
+    known, kind, lead = seen.known[:stop], seen.kind[:stop], seen.lead[:stop]
+    found = {}
+    for code in np.unique(kind):
+        rows = np.flatnonzero(kind == code)
+        last = int(known[rows[-1]])
+        since = int(np.searchsorted(known, last - HISTORY_DAYS * MICROS_PER_DAY))
+        rows = rows[rows >= since]
+        longest = int(np.diff(known[rows]).max()) if len(rows) > 1 else at - last
+        upto = int(np.searchsorted(known, last, side="right"))
+        missed = (stop - upto) * len(np.unique(lead[rows])) / (upto - since)
+        if missed >= MISSED and at - last > max(PAUSE * longest, LEAST_PAUSE_DAYS * MICROS_PER_DAY):
+            found[seen.kinds[code]] = {"last": isoformat(last), "missed": round(missed)}
+    return found
+
+
+def appeared(seen: Arrivals, playbook: Playbook, *, snapshot: int) -> dict[str, Numbers]:
+    """Kinds that too few leads showed before the snapshot, and that leads of the newest chunk do.
+
+    Messages that teach traits, and events that close a journey, are no inputs and are left out.
+    """
+    role = roles(seen.kinds, playbook.journey)
+    chunk = seen.known >= seen.at - playbook.monitoring.recent_days * MICROS_PER_DAY
+    early = seen.known < snapshot
+    now, of_chunk = _spread(seen.lead[chunk], seen.kind[chunk], len(seen.kinds))
+    before, of_before = _spread(seen.lead[early], seen.kind[early], len(seen.kinds))
+    found = {}
+    for code in _grown(now, of_chunk, before, of_before):
+        if role[code] not in _CLOSING and seen.kinds[code] not in _TEACHING:
+            first = isoformat(int(seen.known[seen.kind == code][0]))
+            numbers = {"first": first, "leads": int(now[code]), "leads_known_to_model": int(before[code])}
+            found[seen.kinds[code]] = numbers
+    return found
+
+
+def new_categories(
+    log: EventLog, playbook: Playbook, traits: list[str], *, snapshot: int, at: int
+) -> dict[str, Numbers]:
+    """Categories, as ``trait=category``, that too few leads had before the snapshot and many learned since have.
+
+    Counted among the leads whose trait became known in the newest chunk; the share that counts is
+    ``monitoring.category_share``.
+    """
+    rows = np.repeat(np.arange(len(log.leads), dtype=np.int64), np.diff(log.trait_offsets))
+    chunk = (log.trait_known < at) & (log.trait_known >= at - playbook.monitoring.recent_days * MICROS_PER_DAY)
+    early = log.trait_known < snapshot
+    found = {}
+    for name in traits:
+        if name not in log.trait_names:
+            continue
+        mine = log.trait_name == log.trait_names.index(name)
+        size = len(log.trait_texts)
+        now, of_chunk = _spread(rows[mine & chunk], log.trait_text[mine & chunk], size)
+        before, of_before = _spread(rows[mine & early], log.trait_text[mine & early], size)
+        for code in _grown(now, of_chunk, before, of_before):
+            share = now[code] / of_chunk
+            if share >= playbook.monitoring.category_share:
+                found[f"{name}={log.trait_texts[code]}"] = {
+                    "leads": int(now[code]),
+                    "share": round(float(share), 4),
+                    "leads_known_to_model": int(before[code]),
+                }
+    return found
+
+
+def weekly(seen: Arrivals, recent_days: int) -> list[dict[str, Any]]:
+    """Events a week of each kind, in the newest chunk and in the weeks before it, the greatest change first."""
+    start = seen.at - recent_days * MICROS_PER_DAY
+    since = max(start - HISTORY_DAYS * MICROS_PER_DAY, int(seen.known[0]) if len(seen.known) else start)
+    weeks = max((start - since) / (7 * MICROS_PER_DAY), 1.0)
+    size = len(seen.kinds)
+    recent = np.bincount(seen.kind[seen.known >= start], minlength=size) / (recent_days / 7)
+    before = np.bincount(seen.kind[(seen.known >= since) & (seen.known < start)], minlength=size) / weeks
+    change = np.abs(np.log((recent + 0.5) / (before + 0.5)))
+    return [
+        {
+            "event": seen.kinds[code],
+            "per_week": round(float(recent[code]), 1),
+            "per_week_before": round(float(before[code]), 1),
+        }
+        for code in np.argsort(-change, kind="stable")
+        if recent[code] or before[code]
+    ]
+
+
+def _spread(lead: Ints, code: Ints | Codes, size: int) -> tuple[Ints, int]:
+    """(size,) how many different leads showed each code, and how many leads there are."""
+    pairs = np.unique(lead * np.int64(size) + code)
+    return np.bincount(pairs % max(size, 1), minlength=size).astype(np.int64), len(np.unique(lead))
+
+
+def _grown(now: Ints, of_chunk: int, before: Ints, of_before: int) -> list[int]:
+    """Codes that enough leads of the chunk show and that were too rare before to be learned."""
+    more = now / max(of_chunk, 1) >= GROWTH * before / max(of_before, 1)
+    return np.flatnonzero((now >= APPEARED) & (before < LEARNABLE) & more).tolist()

@@ -1,0 +1,135 @@
+"""The one ASGI app: the API, the pages, and what holds for every answer of both."""
+
+import logging
+import time
+from collections.abc import Callable
+
+import sqlalchemy as sa
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from data.store import Store
+from serving import api, pages, problems
+from serving.access import Access
+from serving.intake import Intake
+from serving.leads import Leads
+from serving.models import ModelHolder
+from serving.problems import Problem
+from veraison import __version__
+from veraison.errors import ModelError, UnknownLeadError
+from veraison.playbook import Playbook
+
+_log = logging.getLogger("veraison.serving")
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+def system_clock() -> int:
+    """Now, in microseconds UTC."""
+    return time.time_ns() // 1_000
+
+
+def create_app(
+    store: Store,
+    models: ModelHolder,
+    playbook: Playbook,
+    clock: Callable[[], int] = system_clock,
+    *,
+    open_pages: bool = False,
+) -> FastAPI:
+    """The API under ``/v1`` and the pages at ``/`` and ``/leads``, on one store and the model that serves now.
+
+    playbook   : says by which traits people in a stateless body are linked; a score uses its bundle's own
+    clock      : microseconds UTC
+    open_pages : the pages ask for no key where the request comes straight from this machine
+    """
+    app = FastAPI(
+        title="Véraison",
+        version=__version__,
+        summary="How mature is this lead, why, and when will it be ready?",
+        docs_url=None,  # both pages would load scripts from elsewhere
+        redoc_url=None,
+    )
+    access = Access(store, clock, open_pages=open_pages)
+    leads = Leads(store, models, playbook, clock)
+    app.include_router(api.router(leads, Intake(store, clock), access, store, models))
+    app.mount("/static", StaticFiles(directory=pages.HERE / "static"), name="static")
+    app.include_router(pages.router(leads, access))
+    app.add_middleware(_Headers)
+    _explain_errors(app)
+    return app
+
+
+def _explain_errors(app: FastAPI) -> None:
+    """Every error becomes a problem document, or a page with the same meaning where a person's browser asks."""
+
+    def explained(request: Request, problem: Problem) -> Response:
+        return pages.problem_page(request, problem) if pages.wanted(request) else problems.answer(problem)
+
+    @app.exception_handler(Problem)
+    def _(request: Request, error: Problem) -> Response:
+        return explained(request, error)
+
+    @app.exception_handler(HTTPException)
+    def _(request: Request, error: HTTPException) -> Response:
+        return explained(request, problems.of_status(error.status_code, str(error.detail), error.headers))
+
+    @app.exception_handler(RequestValidationError)
+    def _(request: Request, error: RequestValidationError) -> Response:
+        return explained(request, Problem(422, "invalid", problems.one_sentence(list(error.errors()))))
+
+    @app.exception_handler(UnknownLeadError)
+    def _(request: Request, error: UnknownLeadError) -> Response:
+        return explained(request, Problem(404, "unknown-lead", str(error)))
+
+    @app.exception_handler(ModelError)
+    def _(request: Request, error: ModelError) -> Response:
+        _log.warning("no model to score with: %s", error)
+        return explained(request, Problem(503, "no-model", "no model serves yet; see GET /v1/status"))
+
+    @app.exception_handler(sa.exc.OperationalError)
+    def _(request: Request, error: sa.exc.OperationalError) -> Response:
+        _log.error("the store did not answer: %s", error.orig)
+        detail = "the store does not answer; nothing was stored; try again"
+        return explained(request, Problem(503, "store", detail, {"Retry-After": "5"}))
+
+    @app.exception_handler(Exception)
+    def _(request: Request, error: Exception) -> Response:
+        detail = "something failed on our side; the server's log says what"
+        headers = {**_HEADERS, "Content-Security-Policy": POLICY}  # this answer does not pass the middleware
+        return explained(request, Problem(500, "internal", detail, headers))
+
+
+class _Headers:
+    """What every answer carries: the policies that keep pages from running, embedding or leaking anything."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Content-Security-Policy", POLICY)
+                headers.setdefault(
+                    "Cache-Control",
+                    "public, max-age=3600" if scope["path"].startswith("/static/") else "no-store",
+                )
+            await send(message)
+
+        await self._app(scope, receive, with_headers if scope["type"] == "http" else send)

@@ -1,0 +1,206 @@
+"""The pages in a real Chromium: from the list to a lead and back, in both languages, on a desk and on a phone."""
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from data.store import Store
+from serving.app import create_app
+from serving.models import ModelHolder
+from tests.service import Door, door, in_thread, market
+from tests.support import require
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+DESK, PHONE = {"width": 1280, "height": 900}, {"width": 380, "height": 800}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    require("chromium")
+    with door(market().copy(tmp_path_factory.mktemp("browser"))) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def chromium(service: Door) -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 (only where there is a browser)
+
+    with sync_playwright() as tools:
+        browser = tools.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Any, service: Door) -> Iterator[Any]:
+    """Opens a window on the service; at its end nothing must have been complained about or failed to load."""
+    complaints: list[str] = []
+    contexts = []
+
+    def opened(size: dict[str, int], locale: str = "en-GB", *, scripts: bool = True) -> Any:
+        context = chromium.new_context(
+            viewport=size,
+            locale=locale,
+            base_url=str(service.client.base_url),
+            java_script_enabled=scripts,
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("requestfailed", lambda one: complaints.append(f"failed: {one.url}"))
+        page.on("response", lambda one: complaints.append(f"{one.status}: {one.url}") if one.status >= 400 else None)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+ENGLISH = ("en-GB", "Leads, the ripest first", "Why this score")
+FRENCH = ("fr-FR", "Les prospects, du plus mûr", "Pourquoi ce score")
+
+
+@pytest.mark.parametrize(
+    ("size", "said", "scripts"),
+    [
+        pytest.param(DESK, ENGLISH, True, id="desk, English"),
+        pytest.param(DESK, FRENCH, False, id="desk, French, without scripts"),
+        pytest.param(PHONE, FRENCH, True, id="phone, French"),
+        pytest.param(PHONE, ENGLISH, False, id="phone, English, without scripts"),
+    ],
+)
+def test_from_the_list_to_a_lead_and_back(visit: Any, size: dict[str, int], said: tuple[str, str, str], scripts: bool):
+    locale, title, why = said
+    page = visit(size, locale, scripts=scripts)
+    page.goto("/")
+    assert title in page.inner_text("h1")
+    first = page.locator("tbody th a").first
+    lead = first.inner_text()
+    score = page.locator("tbody .score .figure").first.inner_text()
+    assert no_overflow(page)
+
+    first.click()
+    page.wait_for_load_state("networkidle")
+    assert page.inner_text("h1") == lead
+    assert page.inner_text(".big .figure") == score
+    assert page.get_by_role("heading", name=why).is_visible()
+    picture = page.locator(".waterfall img")
+    box = picture.bounding_box()
+    assert picture.is_visible()
+    assert box["width"] > 300
+    assert box["height"] > 200
+    assert score in picture.get_attribute("alt")
+    assert page.locator(".account tbody tr").last.locator("td").inner_text() == score
+    assert no_overflow(page)
+
+    page.get_by_role("link", name="←").click()
+    assert title in page.inner_text("h1")
+
+
+def test_the_picture_is_drawn(chromium: Any, service: Door):
+    context = chromium.new_context(viewport=PHONE, base_url=str(service.client.base_url))
+    page = context.new_page()
+    page.goto("/")
+    page.locator("tbody th a").first.click()
+    page.wait_for_load_state("networkidle")
+    drawn = page.evaluate("""() => { const one = document.querySelector(".waterfall img");
+        return [one.complete, one.naturalWidth, one.currentSrc]; }""")
+    assert drawn[0] is True
+    assert 300 < drawn[1] <= 360
+    assert "size=narrow" in drawn[2]
+    context.close()
+
+
+def test_the_language_can_be_changed_and_stays(visit: Any):
+    page = visit(DESK)
+    page.goto("/")
+    page.get_by_role("link", name="Français").click()
+    assert page.locator("html").get_attribute("lang") == "fr"
+    page.locator("tbody th a").first.click()
+    assert page.get_by_role("heading", name="Pourquoi ce score").is_visible()
+    page.get_by_role("link", name="English").click()
+    assert page.get_by_role("heading", name="Why this score").is_visible()
+
+
+def test_older_days_unfold(visit: Any, service: Door):
+    lead = max(
+        service.get("/v1/leads?limit=50").json()["leads"],
+        key=lambda one: len(service.get(f"/v1/leads/{one['lead_id']}").json()["timeline"]),
+    )
+    page = visit(DESK, scripts=False)
+    page.goto(f"/leads/{lead['lead_id']}")
+    older = page.locator("details .timeline").first
+    assert not older.is_visible()
+    page.locator("summary").click()
+    assert older.is_visible()
+
+
+def test_the_keyboard_reaches_the_content_first(chromium: Any, service: Door):
+    context = chromium.new_context(viewport=DESK, base_url=str(service.client.base_url))
+    page = context.new_page()
+    page.goto("/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.getAttribute('href')") == "#content"
+    assert page.evaluate("document.activeElement.getBoundingClientRect().left") >= 0
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('tbody') !== null")
+    context.close()
+
+
+def test_text_and_lines_stand_out_from_the_paper(chromium: Any, service: Door):
+    """Every text has the contrast of WCAG AA: 4.5 to 1, or 3 to 1 where it is large."""
+    context = chromium.new_context(viewport=DESK, base_url=str(service.client.base_url))
+    page = context.new_page()
+    for path in ("/", "/leads/L00001"):
+        page.goto(path)
+        assert page.evaluate(CONTRASTS) == []
+    context.close()
+
+
+def test_a_key_opens_the_pages_where_they_are_closed(chromium: Any, service: Door):
+    workspace = service.market.workspace
+    with Store(workspace.store_url, service.market.playbook.identity.keys) as store:
+        app = create_app(store, ModelHolder(workspace), service.market.playbook, lambda: service.market.now)
+        with in_thread(app) as address:
+            shut = chromium.new_context()
+            assert shut.request.get(address).status == 401
+            known = {"username": service.keys["read"], "password": ""}
+            let_in = chromium.new_context(http_credentials=known)
+            page = let_in.new_page()
+            assert page.goto(address).status == 200
+            assert page.locator("tbody th a").count() > 10
+            shut.close()
+            let_in.close()
+
+
+def no_overflow(page: Any) -> bool:
+    """Whether the page is no wider than its window."""
+    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+
+
+CONTRASTS = """() => {
+  const channels = (text) => text.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => { const [x, y, z] = [r, g, b].map((c) => { c /= 255;
+    return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4; }); return 0.2126 * x + 0.7152 * y + 0.0722 * z; };
+  const behind = (one) => { for (; one; one = one.parentElement) {
+    const c = channels(getComputedStyle(one).backgroundColor);
+    if (c.length < 4 || c[3] > 0) return c; } return [255, 255, 255]; };
+  const weak = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const one = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || one.closest(".visually-hidden, .skip")) continue;
+    const style = getComputedStyle(one);
+    const [a, b] = [light(channels(style.color)), light(behind(one))].sort((x, y) => y - x);
+    const large = parseFloat(style.fontSize) >= 24;
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < (large ? 3 : 4.5)) weak.push([walker.currentNode.data.trim(), ratio.toFixed(2)]);
+  }
+  return weak;
+}"""

@@ -1,0 +1,213 @@
+"""The service as it runs: BentoML's process, its worker, and what is left when it has stopped."""
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from data.events import isoformat
+from serving import keys, models, scorer
+from serving.metrics import nameless
+from serving.models import FOLDER, NO_MODEL, POINTER, ModelHolder, load_champion
+from tests.service import Market, market, publish, running, start
+from tests.support import ROOT
+from veraison.errors import ModelError
+from veraison.settings import Workspace
+
+
+def key_of(here: Market, *scopes: str) -> dict[str, str]:
+    with here.store() as store:
+        return {"Authorization": "Bearer " + keys.create(store, "test", scopes, now=1)}
+
+
+def test_the_real_service(tmp_path: Path):
+    """One server: health, a score by curl equal to the scorer's, a new champion, a broken one, metrics, the end."""
+    here = market().copy(tmp_path)
+    headers = key_of(here, "read", "ingest")
+    with running(here.workspace) as service, httpx.Client(base_url=service.address, timeout=10) as client:
+        assert [client.get(path).status_code for path in ("/healthz", "/livez", "/readyz")] == [200, 200, 200]
+
+        as_of = isoformat(here.now)
+        with here.store() as store:
+            log = store.scan()
+        body = json.dumps({"lead_ids": log.leads, "as_of": as_of})
+        authorization = f"Authorization: {headers['Authorization']}"
+        curl = ["curl", "-s", "-H", authorization, "-d", "@-", f"{service.address}/v1/score"]
+        answer = subprocess.run(curl, input=body, capture_output=True, text=True, check=True)
+        said = json.loads(answer.stdout)["scores"]
+        on_scan = scorer.score(here.bundle, log, log.leads, [here.now] * len(log.leads))
+        assert said == [row.to_dict() for row in on_scan.rows()]
+
+        assert client.get("/").status_code == 200
+        assert client.get("/leads/anne@acme.example").status_code == 404
+        assert client.get("/v1/leads/anne@acme.example", headers=headers).status_code == 404
+        missing = client.get("/nothing/of/this")
+        assert (missing.status_code, missing.headers["content-type"]) == (404, "application/problem+json")
+        assert client.post("/v1/score", headers=headers).headers["content-type"] == "application/problem+json"
+
+        metrics = client.get("/metrics").text
+        assert 'endpoint="/v1/score"' in metrics
+        assert 'endpoint="/v1/leads/{}"' in metrics
+        assert "anne" not in metrics
+        assert "nothing" not in metrics
+
+        publish(here.workspace, here.bundle, "another")
+        (here.workspace.root / FOLDER / "another" / "bundle.json").write_text("{}")
+        status = client.get("/v1/status", headers=headers).json()
+        assert status["ready"] is True
+        assert status["model"]["version"] == here.bundle.version
+        assert status["broken_model"]["version"] == "another"
+        assert client.get("/readyz").status_code == 200
+
+        family = [process.pid for process in psutil.Process(service.process.pid).children(recursive=True)]
+        assert family
+        assert service.stop() == 0
+        assert not [pid for pid in family if psutil.pid_exists(pid)]
+        with pytest.raises(httpx.ConnectError):
+            client.get("/healthz")
+    printed = "".join(service.lines)
+    assert printed.splitlines() == [f"Véraison answers at {service.address}/ (stop it with Ctrl+C)"]
+
+
+def test_it_takes_events_before_there_is_a_model(tmp_path: Path):
+    here = Market(Workspace(tmp_path), market().playbook, market().bundle, market().now)
+    shutil.copy(market().workspace.playbook, tmp_path)
+    headers = key_of(here, "read", "ingest")
+    message = {"type": "track", "messageId": "m", "userId": "L1", "event": "Lead Created"}
+    with running(here.workspace) as service, httpx.Client(base_url=service.address, timeout=10) as client:
+        assert client.get("/readyz").status_code == 503
+        assert client.post("/v1/track", json=message, headers=headers).json()["accepted"] == 1
+        assert client.post("/v1/score", json={"lead_ids": ["L1"]}, headers=headers).status_code == 503
+        assert NO_MODEL in "".join(service.lines)
+        publish(here.workspace, here.bundle)
+        assert client.get("/readyz").status_code == 200
+        scores = client.post("/v1/score", json={"lead_ids": ["L1"]}, headers=headers).json()["scores"]
+        assert [one["status"] for one in scores] == ["scored"]
+        assert service.stop(signal.SIGINT) == 0
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        ("port", "is taken; choose another with --port"),
+        ("playbook", "no playbook there"),
+        ("store", "the store sqlite:"),
+    ],
+)
+def test_what_cannot_start_says_so_in_one_line(tmp_path: Path, spoil: str, sentence: str):
+    workspace = Workspace(tmp_path)
+    shutil.copy(market().workspace.playbook, tmp_path)
+    if spoil == "playbook":
+        workspace.playbook.unlink()
+    if spoil == "store":
+        (tmp_path / "veraison.db").write_text("this is no database " * 100)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        process = start(workspace, taken.getsockname()[1])
+        printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert len(printed.splitlines()) == 1
+    assert sentence in printed
+
+
+def test_the_serving_process_imports_nothing_that_only_training_and_reports_need():
+    """shap, evidently and mlflow cost seconds; pandas is imported by LightGBM where it is there, and not needed."""
+    script = """
+import sys
+sys.modules["pandas"] = None
+from pathlib import Path
+from serving import service
+assert "lightgbm" not in sys.modules, "the supervising process needs no model"
+import serving.app, serving.charts, serving.pages
+heavy = {"shap", "evidently", "mlflow", "matplotlib", "altair", "vl_convert"}
+assert not heavy & set(sys.modules), heavy & set(sys.modules)
+"""
+    command = [sys.executable, "-W", "ignore", "-c", script]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [(path, path) for path in ("/", "/v1/batch", "/v1/score", "/v1/leads", "/v1/status", "/healthz", "/metrics")]
+    + [
+        ("/v1/leads/L1", "/v1/leads/{}"),
+        ("/v1/leads/a/b/c", "/v1/leads/{}"),
+        ("/leads/L1", "/leads/{}"),
+        ("/leads/L1/waterfall.svg", "/leads/{}"),
+        ("/static/veraison.css", "/static/{}"),
+        ("/v1/", "/{}"),
+        ("/v1/leads-of-anne", "/{}"),
+        ("/.env", "/{}"),
+        ("", "/{}"),
+    ],
+)
+def test_metrics_show_no_ids_and_no_endless_series(path: str, shown: str):
+    assert nameless(path) == shown
+
+
+# --- the model that serves ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def home(tmp_path: Path):
+    workspace = Workspace(tmp_path)
+    publish(workspace, market().bundle)
+    return workspace
+
+
+def test_no_model_is_one_clear_line(tmp_path: Path):
+    holder = ModelHolder(Workspace(tmp_path))
+    assert not holder.ready
+    assert holder.broken is None
+    for ask in (holder.current, lambda: load_champion(Workspace(tmp_path))):
+        with pytest.raises(ModelError, match=NO_MODEL):
+            ask()
+
+
+def test_a_new_champion_is_picked_up_and_an_old_one_is_not_read_again(home: Workspace, monkeypatch: pytest.MonkeyPatch):
+    loads = []
+    load = models.Bundle.load
+    monkeypatch.setattr(models.Bundle, "load", lambda folder: loads.append(folder.name) or load(folder))
+    holder = ModelHolder(home)
+    first = holder.current()
+    assert holder.current() is first
+    publish(home, first, "second")
+    assert holder.current() is not first
+    assert holder.current().version == first.version
+    assert loads == [first.version, "second"]
+
+
+@pytest.mark.parametrize("spoil", ["missing", "empty", "upwards", "no folder", "broken"])
+def test_a_broken_champion_leaves_the_old_one_in_place_and_says_so(home: Workspace, spoil: str):
+    holder = ModelHolder(home)
+    first, pointer = holder.current(), home.root / FOLDER / POINTER
+    match spoil:
+        case "missing":
+            pointer.unlink()
+        case "empty":
+            pointer.write_text("\n")
+        case "upwards":
+            pointer.write_text("../champion/" + first.version)
+        case "no folder":
+            pointer.write_text("gone")
+        case "broken":
+            publish(home, first, "next")
+            (home.root / FOLDER / "next" / "explained.txt").write_text("no trees")
+            pointer.write_text("next\n\n")
+    assert holder.current() is first
+    assert holder.ready
+    assert holder.broken is not None
+    assert "\n" not in holder.broken.problem
+    assert holder.broken.version == {"no folder": "gone", "broken": "next"}.get(spoil, "")
+    publish(home, first, "repaired")
+    assert holder.current() is not first
+    assert holder.broken is None

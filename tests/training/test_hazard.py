@@ -1,0 +1,162 @@
+"""The hazard: known answers are recovered, and time at risk is counted to the last minute."""
+
+import doctest
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training import hazard
+from training.hazard import HazardModel, baseline_rates, choose_edges, person_periods
+from training.landmarks import Outcomes
+
+HORIZONS = (7, 30, 90)
+
+
+def outcomes_of(entry, duration, event):
+    entry, duration = np.asarray(entry, dtype=float), np.asarray(duration, dtype=float)
+    return Outcomes(entry, duration, np.asarray(event, dtype=bool), duration)
+
+
+def exponential(rate, seed=3):
+    """Lives of a constant hazard: some enter late (and are not there if they ended before), all are censored."""
+    rng = np.random.default_rng(seed)
+    life = rng.exponential(1 / rate)
+    entry = np.where(rng.random(len(life)) < 0.7, rng.uniform(0, 60, len(life)), 0.0)
+    end = entry + rng.uniform(5, 80, len(life))
+    seen = life > entry
+    return outcomes_of(entry[seen], np.minimum(life, end)[seen], (life <= end)[seen]), seen
+
+
+@pytest.fixture(scope="module")
+def two_groups():
+    """A feature that triples the hazard, one that does nothing, and the model that learned from them."""
+    rng = np.random.default_rng(1)
+    features = np.column_stack([rng.integers(0, 2, 12_000), rng.normal(size=12_000)]).astype(float)
+    outcomes, seen = exponential(np.where(features[:, 0] == 1, 0.03, 0.01))
+    model = HazardModel.fit(features[seen], outcomes, HORIZONS, threads=1)
+    return features[seen], outcomes, model
+
+
+def test_the_examples_of_the_docstrings_hold():
+    assert doctest.testmod(hazard).failed == 0
+
+
+def test_the_worked_example_of_the_module():
+    periods = person_periods(outcomes_of([0], [10], [True]), np.array([0.0, 7.0, 30.0]))
+    assert list(zip(periods.bin.tolist(), periods.exposure.tolist(), periods.event.tolist(), strict=True)) == [
+        (0, 7.0, 0.0),
+        (1, 3.0, 1.0),
+    ]
+
+
+def test_a_life_that_enters_late_and_ends_at_an_edge():
+    periods = person_periods(outcomes_of([8, 8], [30, 30.5], [True, True]), np.array([0.0, 7.0, 30.0]))
+    assert periods.bin.tolist() == [1, 1]
+    assert periods.exposure.tolist() == [22, 22]
+    assert periods.event.tolist() == [1, 0]  # the second is beyond the last edge: censored there
+
+
+lives = st.lists(
+    st.tuples(st.floats(0, 100), st.floats(1e-6, 200), st.booleans()).filter(lambda one: one[0] + one[1] > one[0]),
+    min_size=1,
+    max_size=30,
+)
+
+
+@given(lives, st.lists(st.floats(0.1, 89), max_size=6))
+def test_time_at_risk_adds_up_and_events_count_once(drawn, inner):
+    entry, length, event = (np.array(column) for column in zip(*drawn, strict=True))
+    outcomes = outcomes_of(entry, entry + length, event)
+    edges = np.unique([0.0, *HORIZONS, *inner])
+    periods = person_periods(outcomes, edges)
+    at_risk = np.maximum(np.minimum(outcomes.duration, 90) - np.minimum(outcomes.entry, 90), 0)
+    pairs = len(drawn)
+    np.testing.assert_allclose(np.bincount(periods.pair, periods.exposure, pairs), at_risk, atol=1e-9)
+    expected = outcomes.event & (outcomes.duration <= 90)
+    np.testing.assert_array_equal(np.bincount(periods.pair, periods.event, pairs), expected)
+    assert (periods.exposure > 0).all()
+    assert (periods.exposure <= np.diff(edges)[periods.bin] + 1e-12).all()
+    assert len({*zip(periods.pair.tolist(), periods.bin.tolist(), strict=True)}) == len(periods.pair)
+
+
+@given(lives, st.integers(1, 20))
+def test_edges_hold_every_horizon_and_end_with_the_longest(drawn, bins):
+    entry, length, event = (np.array(column) for column in zip(*drawn, strict=True))
+    edges = choose_edges(outcomes_of(entry, entry + length, event), HORIZONS, bins)
+    assert (edges[0], edges[-1]) == (0, 90)
+    assert {0.0, 7.0, 30.0, 90.0} <= {*edges.tolist()}
+    assert (np.diff(edges) > 0).all()
+    assert len(edges) <= bins + 4
+
+
+def test_average_rates_are_events_a_day_and_never_zero():
+    periods = person_periods(
+        outcomes_of(np.zeros(1000), np.full(1000, 10.0), np.ones(1000)), np.array([0.0, 5.0, 30.0])
+    )
+    rates = baseline_rates(periods, 2)
+    assert rates[1] == pytest.approx(1000 / 5000, rel=0.01)
+    assert 0 < rates[0] < 1e-4
+
+
+def test_a_constant_hazard_is_recovered_from_late_entries_and_censored_lives():
+    outcomes, _ = exponential(np.full(12_000, 0.02))
+    features = np.random.default_rng(2).normal(size=(len(outcomes), 2))
+    model = HazardModel.fit(features, outcomes, HORIZONS, threads=1)
+    mean = model.cumulative(features).mean(axis=0)
+    events = int(outcomes.within(90).sum())
+    np.testing.assert_allclose(mean[-1] / 90, 0.02, rtol=3 / np.sqrt(events))
+    periods = person_periods(outcomes, model.edges)
+    in_bin = np.bincount(periods.bin, periods.event)
+    slope = np.diff(mean) / np.diff(model.edges)
+    assert (np.abs(slope / 0.02 - 1) < 4 / np.sqrt(in_bin)).all()
+
+
+def test_ignoring_late_entry_would_be_wrong():
+    outcomes, _ = exponential(np.full(12_000, 0.02))
+    features = np.random.default_rng(2).normal(size=(len(outcomes), 2))
+    ignored = outcomes_of(np.zeros(len(outcomes)), outcomes.duration, outcomes.event)
+    model = HazardModel.fit(features, ignored, HORIZONS, threads=1)
+    assert model.cumulative(features).mean(axis=0)[-1] / 90 < 0.8 * 0.02
+
+
+def test_a_tripled_hazard_is_recovered(two_groups):
+    features, _, model = two_groups
+    by_group = [model.cumulative(features[features[:, 0] == group])[:, -1].mean() / 90 for group in (0, 1)]
+    np.testing.assert_allclose(by_group, [0.01, 0.03], rtol=0.1)
+
+
+def test_expected_events_add_up_to_those_seen(two_groups):
+    features, outcomes, model = two_groups
+    periods = person_periods(outcomes, model.edges)
+    slope = np.diff(model.cumulative(features), axis=1) / np.diff(model.edges)
+    assert (slope[periods.pair, periods.bin] * periods.exposure).sum() == pytest.approx(periods.event.sum(), rel=0.02)
+
+
+def test_the_same_seed_gives_the_same_bytes(two_groups):
+    features, outcomes, _ = two_groups
+    first, second, other = (
+        HazardModel.fit(features[:2000], outcomes[np.arange(2000)], HORIZONS, threads=1, rounds=20, seed=seed)
+        for seed in (7, 7, 8)
+    )
+    assert first.booster.model_to_string() == second.booster.model_to_string()
+    assert first.booster.model_to_string() != other.booster.model_to_string()
+
+
+def test_cumulative_hazards_begin_at_zero_and_never_fall(two_groups):
+    _, _, model = two_groups
+    strange = np.array([[np.nan, np.nan], [1e300, -1e300], [-np.inf, np.inf], [0.5, 0.0]])
+    cumulative = model.cumulative(strange)
+    assert (cumulative[:, 0] == 0).all()
+    assert (np.diff(cumulative, axis=1) > 0).all()
+    assert np.isfinite(cumulative).all()
+
+
+def test_a_rows_hazard_has_the_same_bits_however_many_are_asked_for(two_groups):
+    features, _, model = two_groups
+    many = model.cumulative(features)  # in more than one part
+    assert len(features) > 2 * hazard._ROWS_AT_ONCE
+    for place in (0, hazard._ROWS_AT_ONCE - 1, hazard._ROWS_AT_ONCE, len(features) - 1):
+        assert model.cumulative(features[place : place + 1]).tobytes() == many[place].tobytes()
+    assert model.cumulative(features[:100], threads=2).tobytes() == many[:100].tobytes()

@@ -1,0 +1,221 @@
+"""The firm's definitions: whatever is wrong in them is one line with the key, what is wrong, and what is allowed."""
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic_core import PydanticUndefined
+
+from data.simulator.files import playbook_text
+from tests.support import ROOT
+from veraison.errors import PlaybookError
+from veraison.playbook import Playbook, load_playbook
+
+LEAST = '[journey]\nconverted = ["Deal Won"]\n'
+JOURNEY = "converted, created, lost, observed_from, opted_out, ready, returned"
+
+
+def load(folder, text, name="playbook.toml"):
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return load_playbook(path)
+
+
+def refusal(folder, text):
+    with pytest.raises(PlaybookError) as raised:
+        load(folder, text)
+    sentence = str(raised.value)
+    start = f"{folder / 'playbook.toml'}: "
+    assert sentence.startswith(start)
+    assert sentence.isprintable()
+    assert len(sentence) < len(start) + 300
+    return sentence.removeprefix(start)
+
+
+BAD = {
+    "": 'journey: is required and missing; write [journey] converted = ["Deal Won"] with your own event name',
+    "[journey]": (
+        'journey.converted: is required and missing; write [journey] converted = ["Deal Won"] with your own event name'
+    ),
+    "journey = 3": "journey: should be a table (got 3)",
+    "[journey]\nconverted = []": "journey.converted: needs the name of at least one event (got [])",
+    '[journey]\nconverted = "Won"': ("journey.converted: should be a list, such as [\"Deal Won\"] (got 'Won')"),
+    "[journey]\nconverted = [3]": "journey.converted.0: should be text (got 3)",
+    '[journey]\nconverted = [""]': "journey.converted.0: should not be empty (got '')",
+    LEAST + 'created = ["Deal Won"]': (
+        "journey: 'Deal Won' stands in both created and converted; an event means one thing"
+    ),
+    LEAST + 'lost = ["No", "No"]': "journey: 'No' stands twice in lost; an event means one thing",
+    LEAST + 'won = ["Deal Won"]': f"journey.won: unknown key; allowed in [journey]: {JOURNEY}",
+    LEAST + "[horizon]\ndays = [7]": (
+        "horizon: unknown key; allowed at the top level: "
+        "features, horizons, identity, journey, monitoring, scoring, training"
+    ),
+    LEAST + '"a\\nb" = 1': f"journey.a\\nb: unknown key; allowed in [journey]: {JOURNEY}",
+    LEAST + "observed_from = 2017-12-05": (
+        "journey.observed_from: needs a date, a time and a zone; write it as 2026-03-01T09:12:00Z (got 2017-12-05)"
+    ),
+    LEAST + "observed_from = 1512432000": (
+        "journey.observed_from: needs a date, a time and a zone; write it as 2026-03-01T09:12:00Z (got 1512432000)"
+    ),
+    LEAST + 'observed_from = "last year"': (
+        "journey.observed_from: is not a date; write it as 2026-03-01T09:12:00Z (got 'last year')"
+    ),
+    LEAST + 'observed_from = "2017-12-05T00:00:00"': (
+        "journey.observed_from: has no zone; write it as 2026-03-01T09:12:00Z (got '2017-12-05T00:00:00')"
+    ),
+    LEAST + "[horizons]\ndays = []": "horizons.days: needs at least one whole number of days in [1; 3650] (got [])",
+    LEAST + "[horizons]\ndays = [0]": "horizons.days: needs at least one whole number of days in [1; 3650] (got [0])",
+    LEAST + "[horizons]\ndays = [7, 9999999]": (
+        "horizons.days: needs at least one whole number of days in [1; 3650] (got [7, 9999999])"
+    ),
+    LEAST + "[horizons]\ndays = [7, 7]": "horizons.days: names a horizon twice (got [7, 7])",
+    LEAST + "[horizons]\ndays = 7": 'horizons.days: should be a list, such as ["Deal Won"] (got 7)',
+    LEAST + '[horizons]\ndays = ["7"]': "horizons.days.0: should be a whole number (got '7')",
+    LEAST + "[horizons]\ndays = [7.5]": "horizons.days.0: should be a whole number (got 7.5)",
+    LEAST + "[horizons]\nprimary = 31": "horizons: primary = 31 is not one of days = [7, 30, 90]",
+    LEAST + "[horizons]\nprimary = true": "horizons.primary: should be a whole number (got True)",
+    LEAST + "[features]\nwindows_days = [0]": (
+        "features.windows_days: needs at least one whole number of days in [1; 365] (got [0])"
+    ),
+    LEAST + '[features]\ntraits = ["email"]': "features.traits: should be a table (got ['email'])",
+    LEAST + '[features.traits]\nindustry = "text"': (
+        "features.traits.industry: should be 'category' or 'number' (got 'text')"
+    ),
+    LEAST + "[features]\nmax_kinds = 0": "features.max_kinds: should be greater than or equal to 1 (got 0)",
+    LEAST + '[identity]\nkeys = "email"': ("identity.keys: should be a list, such as [\"Deal Won\"] (got 'email')"),
+    LEAST + "[identity]\nkey = 1": "identity.key: unknown key; allowed in [identity]: keys",
+    LEAST + "[training]\nlandmark_days = [-1]": (
+        "training.landmark_days: needs at least one whole number of days in [0; 3650] (got [-1])"
+    ),
+    LEAST + "[training]\nmin_conversions = 9": (
+        "training.min_conversions: should be greater than or equal to 10 (got 9)"
+    ),
+    LEAST + "[training]\nseed = 99999999999": "training.seed: should be less than 2147483648 (got 99999999999)",
+    LEAST + "[training]\ngap_days = 400": "training.gap_days: should be less than or equal to 365 (got 400)",
+    LEAST + "[scoring]\ngrades = {}": (
+        "scoring.grades: needs falling bounds, best grade first, such as {A = 65, B = 50, C = 35, D = 0}"
+    ),
+    LEAST + "[scoring.grades]\nA = 10\nB = 20": (
+        "scoring.grades: needs falling bounds, best grade first, such as {A = 65, B = 50, C = 35, D = 0}"
+    ),
+    LEAST + "[scoring.grades]\nA = 50\nB = 10": (
+        "scoring.grades: needs bounds in [0; 100], the last one 0, so that every score has a grade"
+    ),
+    LEAST + "[scoring.grades]\nA = nan\nB = 0": "scoring.grades.A: should be a finite number (got nan)",
+    LEAST + '[scoring.grades]\nA = "x"': "scoring.grades.A: should be a number (got 'x')",
+    LEAST + '[scoring]\nreset_base = "no"': "scoring.reset_base: should be true or false (got 'no')",
+    LEAST + "[monitoring]\npsi = 0": "monitoring.psi: should be greater than 0 (got 0)",
+    LEAST + "[monitoring]\npsi = inf": "monitoring.psi: should be a finite number (got inf)",
+    LEAST + "[monitoring]\nshare = 1.5": "monitoring.share: should be less than or equal to 1 (got 1.5)",
+    LEAST + "[monitoring]\npsi = -1\nshare = -1": ("monitoring.psi: should be greater than 0 (got -1) (and 1 more)"),
+}
+
+
+@pytest.mark.parametrize(("text", "sentence"), BAD.items())
+def test_a_mistake_is_one_line_with_the_keys_path_and_what_is_allowed(tmp_path, text, sentence):
+    assert refusal(tmp_path, text) == sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[journey", "not valid TOML: Expected ']'"),
+        (f"a = {'9' * 5_000}", "not valid TOML: "),
+        (f"a = {'[' * 3_000}", "not valid TOML: "),
+        ('a = "\n"', "not valid TOML: Illegal character '\\n'"),
+        (b"a = \xff", "not UTF-8 at byte 5"),
+    ],
+)
+def test_what_is_not_toml_is_one_line(tmp_path, text, sentence):
+    assert refusal(tmp_path, text).startswith(sentence)
+
+
+def test_a_playbook_that_is_not_there_is_one_line_that_says_how_to_write_one(tmp_path):
+    with pytest.raises(
+        PlaybookError, match=r'^[^\n]*p.toml: no playbook there; .* \[journey\] converted = \["Deal Won"\]$'
+    ):
+        load_playbook(tmp_path / "p.toml")
+    with pytest.raises(PlaybookError, match=r"^[^\n]*: cannot be read \(Is a directory\)$"):
+        load_playbook(tmp_path)
+
+
+def test_the_least_playbook_is_enough(tmp_path):
+    book = load(tmp_path, LEAST)
+    assert book == Playbook.model_validate({"journey": {"converted": ["Deal Won"]}})
+    assert not book.has_readiness
+    assert load(tmp_path, b"\xef\xbb\xbf" + LEAST.encode()) == book
+
+
+def test_days_are_put_in_order(tmp_path):
+    book = load(tmp_path, LEAST + "[horizons]\ndays = [90, 30]\n[features]\nwindows_days = [7, 1, 7]")
+    assert (book.horizons.days, book.features.windows_days) == ((30, 90), (1, 7))
+
+
+@pytest.mark.parametrize("text", ["2017-12-05T00:00:00Z", '"2017-12-05T01:00:00+01:00"'])
+def test_a_moment_may_be_text_or_a_date_of_toml(tmp_path, text):
+    book = load(tmp_path, LEAST + f"observed_from = {text}")
+    assert book.journey.observed_from == datetime(2017, 12, 5, tzinfo=UTC)
+
+
+def test_a_bundle_can_carry_a_playbook_and_its_fingerprint_tells_every_change(tmp_path):
+    book = load(tmp_path, playbook_text() + "[monitoring]\npsi = 0.1\n[scoring]\ngrades = {A = 60, B = 0}\n")
+    again = Playbook.model_validate_json(book.model_dump_json())
+    assert again == book
+    assert again.fingerprint == book.fingerprint
+    other = load(tmp_path, playbook_text() + "[monitoring]\npsi = 0.2\n[scoring]\ngrades = {A = 60, B = 0}\n")
+    assert other.fingerprint != book.fingerprint
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("data/mappings/*playbook*.toml")), ids=lambda path: path.name)
+def test_the_playbooks_beside_the_mappings_are_good(path):
+    assert load_playbook(path).journey.converted
+
+
+def test_every_key_is_documented_with_its_default():
+    for table, field in Playbook.model_fields.items():
+        lines = {line.split()[0]: line for line in field.annotation.__doc__.splitlines() if line.strip()}
+        for key, about in field.annotation.model_fields.items():
+            assert key in lines, f"[{table}] {key} is not in the docstring"
+            default = about.get_default(call_default_factory=True)
+            if default is not PydanticUndefined:
+                assert re.search(rf"^ +{key} +{re.escape(shown(default))} +\w", lines[key]), lines[key]
+
+
+def shown(default):
+    """A default as TOML has it."""
+    match default:
+        case tuple():
+            return str(list(default))
+        case bool():
+            return str(default).lower()
+        case dict():
+            return "{" + ", ".join(f"{name} = {bound:g}" for name, bound in default.items()) + "}"
+    return str(default)
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.datetimes() | st.dates(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+tables = {
+    table: st.dictionaries(st.sampled_from([*field.annotation.model_fields, "odd"]), values, max_size=3)
+    for table, field in Playbook.model_fields.items()
+}
+
+
+@given(given_=st.fixed_dictionaries({}, optional={name: plan | values for name, plan in tables.items()}))
+def test_any_table_is_a_playbook_or_one_line(given_, monkeypatch, tmp_path):
+    monkeypatch.setattr("veraison.playbook.tomllib.loads", lambda _: given_)
+    path = tmp_path / "playbook.toml"
+    path.write_text("")
+    try:
+        book = load_playbook(path)
+    except PlaybookError as problem:
+        assert str(problem).isprintable()
+        assert len(str(problem)) < 1_000
+    else:
+        assert Playbook.model_validate_json(book.model_dump_json()) == book
