@@ -11,7 +11,9 @@ so the reference is resampled to the chunk's mix.
 
 import os
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ import polars as pl
 from data.log import EventLog, Floats, Ints
 from features import compute
 from training.bundle import Bundle
-from training.landmarks import Bools, Landmarks
+from training.landmarks import Landmarks
 
 BINS = 10
 ROWS = 5_000
@@ -74,6 +76,15 @@ class ColumnDrift:
 
 
 @dataclass(frozen=True)
+class Column:
+    """(m,) values in the reference and (n,) in the chunk, NaN where there is none; codes if `categorical`."""
+
+    reference: Floats
+    chunk: Floats
+    categorical: bool = False
+
+
+@dataclass(frozen=True)
 class Drift:
     """What was compared and what came of it.
 
@@ -104,41 +115,83 @@ def score_pairs(log: EventLog, bundle: Bundle, pairs: Landmarks, threads: int = 
 def compare(bundle: Bundle, chunk: Scored, html: Path, *, seed: int, threads: int = 2) -> Drift:
     """Compare a chunk with the bundle's reference and write Evidently's report.
 
-    chunk : landmarks of the newest days; fewer than two make an empty comparison and no report
+    Columns that the reference lacks are not compared.
+
+    chunk : landmarks of the newest days; where nothing is comparable the comparison is empty and there is no report
     html  : the report, replaced
     """
-    now, before, left_out = matched(chunk.pairs.day, bundle.reference["landmark_day"].to_numpy(), seed)
-    empty = Drift([], None, len(chunk), len(np.unique(chunk.pairs.lead)), 0, 0, left_out)
-    if len(now) < 2 or len(before) < 2:
-        return empty
-    recent, names = chunk[now], bundle.feature_set.names
-    reference = bundle.reference[before].select(names).to_numpy().astype(np.float64)
-    _, points, score = bundle.points(bundle.predict(reference, threads))
+    table, names = bundle.reference, bundle.feature_set.names
+    days = table["landmark_day"].to_numpy() if "landmark_day" in table.columns else np.empty(0, dtype=np.int64)
+    now, before, left_out = matched(chunk.pairs.day, days, seed)
+    leads = len(np.unique(chunk.pairs.lead))
+    if not len(now):
+        return Drift([], None, len(chunk), leads, 0, 0, left_out)
+    recent = chunk[now]
+    reference = table[before].select(
+        (pl.col(name) if name in table.columns else pl.lit(None)).cast(pl.Float64).alias(name) for name in names
+    )
+    old = reference.to_numpy()
+    prediction = bundle.predict(old, threads)
+    _, points, _ = bundle.points(prediction)
     categorical = set(bundle.feature_set.categorical)
-    table: dict[str, tuple[Labels, Labels]] = {}
-    for place, name in enumerate(names):
-        cut = _categories if place in categorical else _numbers
-        table[name] = cut(reference[:, place], recent.features[:, place])
-    old = bundle.reference[before][PROBABILITY].to_numpy()
-    table[PROBABILITY] = _numbers(old, recent.probability)
-    psi = _evidently(table, html)
+    columns = {
+        name: Column(old[:, place], recent.features[:, place], place in categorical)
+        for place, name in enumerate(names)
+        if name in table.columns
+    }
+    chance = Column(prediction.probability[:, bundle.primary], recent.probability)
+    psi = stability(columns | {PROBABILITY: chance}, html)
     moved = recent.points.mean(axis=0) - points.mean(axis=0)
-    columns = [
+    found = [
         ColumnDrift(
-            name, psi[name], _share_missing(recent.features[:, place]), _share_missing(reference[:, place]),
-            round(float(moved[place]), 3),
+            name,
+            psi[name],
+            missing=_share_missing(recent.features[:, place]),
+            before=_share_missing(old[:, place]),
+            moved=round(float(moved[place]), 3),
         )
         for place, name in enumerate(names)
-    ]  # fmt: skip
+        if name in columns
+    ]
     return Drift(
-        columns=sorted(columns, key=lambda column: (-column.psi, column.name)),
+        columns=sorted(found, key=lambda column: (-column.psi, column.name)),
         score=ColumnDrift(PROBABILITY, psi[PROBABILITY], 0.0, 0.0, round(float(moved.sum()), 3)),
         scored=len(chunk),
-        leads=empty.leads,
+        leads=leads,
         compared=len(now),
         reference=len(before),
         left_out=left_out,
     )
+
+
+def stability(columns: Mapping[str, Column], html: Path) -> dict[str, float]:
+    """Evidently's population stability index of each column, and its report.
+
+    0 is no difference; .1 is called small and .25 large. Rounded, because the order in which Evidently adds up a
+    column's categories, and with it the last bits of the sum, differs from process to process.
+
+    columns : with at least one row on either side
+    html    : the report, replaced
+    """
+    bins = {name: (_categories if one.categorical else _numbers)(one) for name, one in columns.items()}
+    reference = pl.DataFrame({name: before for name, (before, _) in bins.items()}).to_pandas()
+    chunk = pl.DataFrame({name: now for name, (_, now) in bins.items()}).to_pandas()
+    os.environ.setdefault("DO_NOT_TRACK", "true")
+    with warnings.catch_warnings():
+        # What Evidently, and the web framework that it loads, still use is deprecated elsewhere.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from evidently import DataDefinition, Dataset, Report  # noqa: PLC0415 (six seconds)
+        from evidently.metrics import ValueDrift  # noqa: PLC0415
+
+        definition = DataDefinition(categorical_columns=list(bins))
+        run: Any = Report([ValueDrift(column=name, method="psi") for name in bins]).run(
+            Dataset.from_pandas(chunk, data_definition=definition),
+            Dataset.from_pandas(reference, data_definition=definition),
+        )
+        html.parent.mkdir(parents=True, exist_ok=True)
+        run.save_html(str(html))
+    found = {metric["config"]["column"]: metric["value"] for metric in run.dict()["metrics"]}
+    return {name: round(float(found[name]), 6) for name in bins}
 
 
 def matched(chunk_day: Ints, reference_day: Ints, seed: int) -> tuple[Ints, Ints, list[int]]:
@@ -169,69 +222,43 @@ def matched(chunk_day: Ints, reference_day: Ints, seed: int) -> tuple[Ints, Ints
     return now, before, left_out
 
 
-def _numbers(reference: Floats, chunk: Floats) -> tuple[Labels, Labels]:
+def _numbers(column: Column) -> tuple[Labels, Labels]:
     """Bins at the reference's quantiles, or one bin a value where there are few; below and above are bins then."""
+    reference, chunk = column.reference, column.chunk
     seen = reference[~np.isnan(reference)]
     values = np.unique(seen)
     if not len(values):
-        return _named(reference, reference, ["a value"]), _named(chunk, np.zeros(len(chunk)), ["a value"])
-    if len(values) <= BINS:
+        edges, names = np.empty(0), ["a value"]
+    elif len(values) <= BINS:
         edges = np.concatenate([[np.nextafter(values[0], -np.inf)], values])
         names = [f"below {values[0]:g}", *(f"{value:g}" for value in values), f"above {values[-1]:g}"]
     else:
         edges = np.unique(np.quantile(seen, np.linspace(0, 1, BINS + 1)[1:-1], method="inverted_cdf"))
         ends = [f"{edge:.4g}" for edge in edges]
-        between = [f"{low} to {high}" for low, high in zip(ends[:-1], ends[1:], strict=True)]
-        names = [f"up to {ends[0]}", *between, f"above {ends[-1]}"]
+        names = [f"up to {ends[0]}", *(f"{low} to {high}" for low, high in pairwise(ends)), f"above {ends[-1]}"]
     numbered = [f"{place:02d}: {name}" for place, name in enumerate(names)]
-    before, now = (np.searchsorted(edges, side, side="left").astype(np.float64) for side in (reference, chunk))
+    before, now = (np.searchsorted(edges, side, side="left") for side in (reference, chunk))
     return _named(reference, before, numbered), _named(chunk, now, numbered)
 
 
-def _categories(reference: Floats, chunk: Floats) -> tuple[Labels, Labels]:
+def _categories(column: Column) -> tuple[Labels, Labels]:
     """The reference's most frequent codes, and the rest together; code 0 is any category training did not know."""
+    reference, chunk = column.reference, column.chunk
     codes, counts = np.unique(reference[reference > 0], return_counts=True)
     own = np.sort(codes[np.argsort(-counts, kind="stable")][:BINS])
     names = ["unknown to training", "rare in training", *(f"category {code:g}" for code in own)]
 
-    def places(values: Floats) -> Floats:
-        found = np.isin(values, own)
-        return np.where(values == 0, 0, np.where(found, 2 + np.searchsorted(own, np.where(found, values, 0)), 1))
+    def places(values: Floats) -> Ints:
+        frequent = 2 + np.searchsorted(own, np.nan_to_num(values))
+        return np.where(values == 0, 0, np.where(np.isin(values, own), frequent, 1))
 
     return _named(reference, places(reference), names), _named(chunk, places(chunk), names)
 
 
-def _named(values: Floats, bins: Floats, names: list[str]) -> Labels:
+def _named(values: Floats, bins: Ints, names: list[str]) -> Labels:
     """The name of each row's bin; a value that is missing is in the bin of the missing."""
-    gone = np.isnan(values)
-    return np.array([*names, MISSING])[np.where(gone, len(names), bins).astype(np.int64)]
+    return np.array([*names, MISSING])[np.where(np.isnan(values), len(names), bins)]
 
 
 def _share_missing(values: Floats) -> float:
-    gone: Bools = np.isnan(values)
-    return round(float(gone.mean()), 4)
-
-
-def _evidently(table: dict[str, tuple[Labels, Labels]], html: Path) -> dict[str, float]:
-    """Evidently's PSI of each column of labels, and its report.
-
-    Rounded, because the order in which Evidently adds up a column's categories differs from process to process.
-    """
-    os.environ.setdefault("DO_NOT_TRACK", "1")
-    with warnings.catch_warnings():
-        # What Evidently and the web framework it loads still use is deprecated elsewhere; nothing of it is ours.
-        warnings.simplefilter("ignore")
-        from evidently import DataDefinition, Dataset, Report  # noqa: PLC0415 (six seconds)
-        from evidently.metrics import ValueDrift  # noqa: PLC0415
-
-        definition = DataDefinition(categorical_columns=list(table))
-        reference = pl.DataFrame({name: before for name, (before, _) in table.items()}).to_pandas()
-        chunk = pl.DataFrame({name: now for name, (_, now) in table.items()}).to_pandas()
-        run: Any = Report([ValueDrift(column=name, method="psi") for name in table]).run(
-            Dataset.from_pandas(chunk, data_definition=definition),
-            Dataset.from_pandas(reference, data_definition=definition),
-        )
-        html.parent.mkdir(parents=True, exist_ok=True)
-        run.save_html(str(html))
-    found = {metric["config"]["column"]: metric["value"] for metric in run.dict()["metrics"]}
-    return {name: round(float(found[name]), 6) for name in table}
+    return round(float(np.isnan(values).mean()), 4)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from data.events import MICROS_PER_DAY
+from data.journey import Status, standing
 from data.log import EventLog, Floats, Ints
 from features import compute
 from training import metrics
@@ -59,6 +60,13 @@ def matured(log: EventLog, playbook: Playbook, pairs: Landmarks, *, born_after: 
     found = Matured(pairs[usable], outcomes[usable].within(days), person[usable])
     order = np.lexsort((found.pairs.as_of, found.pairs.born))
     return Matured(found.pairs[order], found.happened[order], found.person[order])
+
+
+def conversions_known(log: EventLog, playbook: Playbook, at: int) -> int:
+    """How many persons were known to have converted at a moment."""
+    everyone = np.arange(len(log.leads), dtype=np.int64)
+    then = standing(log, playbook.journey, everyone, np.full(len(everyone), at))
+    return int((then.status == Status.converted).sum())
 
 
 def chances(log: EventLog, bundle: Bundle, seen: Matured, days: int, threads: int = 2) -> Floats:

@@ -7,11 +7,12 @@
 Every rule is here and nowhere else; the numbers are the playbook's ``[monitoring]``.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from monitoring.drift import PROBABILITY, Drift
-from monitoring.performance import RATIO, Matured
+from monitoring.performance import RATIO
 from monitoring.volumes import Structure
 from training.bundle import Bundle
 from veraison.playbook import Monitoring, Playbook
@@ -41,25 +42,26 @@ class Cause:
 
     def sentence(self) -> str:
         """The cause in words."""
-        n = self.numbers
-        match self.kind:
-            case "event_silent":
-                return f"no {self.name!r} since {n['last'][:10]} (about {n['missed']} leads should have sent one)"
-            case "event_new":
-                return f"{self.name!r} is new since {n['first'][:10]} ({n['leads']} leads lately)"
-            case "category_new":
-                return f"the category {self.name!r} is new ({n['share']:.0%} of new leads)"
-            case "score":
-                return f"the scores have drifted (PSI {n['psi']:.2f}, {n['moved']:+.1f} points on average)"
-            case "inputs":
-                return f"{n['share']:.0%} of the columns have drifted"
-            case "calibration":
-                return (
-                    f"{n['value']:.2f} conversions were observed for each one expected "
-                    f"({n['low']:.2f} to {n['high']:.2f})"
-                )
-            case _:
-                return f"the column {self.name} has drifted (PSI {n['psi']:.2f})"
+        return _WORDS[self.kind](self)
+
+
+_WORDS: dict[str, Callable[[Cause], str]] = {
+    "event_silent": lambda c: (
+        f"no {c.name!r} since {c.numbers['last'][:10]} (about {c.numbers['missed']} leads should have sent one)"
+    ),
+    "event_new": lambda c: f"{c.name!r} is new since {c.numbers['first'][:10]} ({c.numbers['leads']} leads lately)",
+    "category_new": lambda c: f"the category {c.name!r} is new ({c.numbers['share']:.0%} of new leads)",
+    "score": lambda c: (
+        f"the scores have drifted (PSI {c.numbers['psi']:.2f}, {c.numbers['moved']:+.1f} points on average)"
+    ),
+    "inputs": lambda c: f"{c.numbers['share']:.0%} of the columns have drifted",
+    "calibration": lambda c: (
+        f"{c.numbers['value']:.2f} conversions were observed for each one expected "
+        f"({c.numbers['low']:.2f} to {c.numbers['high']:.2f})"
+    ),
+    "column": lambda c: f"the column {c.name} has drifted (PSI {c.numbers['psi']:.2f})",
+}
+STRUCTURAL = ("event_silent", "event_new", "category_new")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,22 @@ class Judgement:
 
     decision: Decision
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a challenger trained now could learn and be judged on.
+
+    before    : its snapshot, microseconds UTC; None where no moment leaves enough to judge it on
+    learning  : conversions that became known between the champion's snapshot and that moment
+    judging   : leads created since, whose conversion it must not know
+    learnable : names of the structural causes of which it would have seen enough
+    """
+
+    before: int | None
+    learning: int
+    judging: int
+    learnable: frozenset[str] = frozenset()
 
 
 def structural(found: Structure, champion: Bundle, playbook: Playbook) -> list[Cause]:
@@ -114,56 +132,50 @@ def broken_promise(figures: dict[str, Any], rules: Monitoring) -> list[Cause]:
     return []
 
 
-def decide(
-    causes: list[Cause],
-    *,
-    scored: int,
-    new: Matured,
-    learnable: set[str],
-    playbook: Playbook,
-    gate_ready: bool,
-) -> Judgement:
+def decide(causes: list[Cause], playbook: Playbook, *, scored: int, plan: Plan) -> Judgement:
     """One decision from all causes.
 
-    scored     : landmarks of the newest chunk
-    new        : matured landmarks of leads created after the champion's snapshot
-    learnable  : names of the structural causes that a challenger trained now would have seen enough of
-    gate_ready : whether enough of the newest matured landmarks can be kept apart to judge a challenger on
+    scored : landmarks of the newest chunk
+    plan   : what a challenger trained now could learn and be judged on
     """
     rules = playbook.monitoring
     acting = [cause for cause in causes if cause.acts]
+    few = f"Only {scored} landmarks in the newest {rules.recent_days} days, {rules.min_scored} are needed"
     if not acting:
-        if scored < rules.min_scored:
-            few = f"only {scored} landmarks of the newest {rules.recent_days} days, {rules.min_scored} are needed"
-            return Judgement("none", f"Too few leads to judge drift ({few}); nothing else was seen.")
-        return Judgement("none", "Nothing calls for a new model.")
-    own = journey_events(playbook)
+        enough = scored >= rules.min_scored
+        return Judgement("none", "Nothing calls for a new model." if enough else f"{few} to judge drift.")
+    reason = _why_wait(acting, playbook, plan)
+    if scored < rules.min_scored and not reason:
+        reason = f"{few} to act on it."
+    return Judgement("hold", reason) if reason else Judgement("retrain", "A challenger is trained.")
+
+
+def _why_wait(acting: list[Cause], playbook: Playbook, plan: Plan) -> str | None:
+    """Why a challenger trained now would not help, or could not be judged; None where it would and could."""
+    rules, own = playbook.monitoring, journey_events(playbook)
     broken = [cause.name for cause in acting if cause.kind == "event_silent" and cause.name in own]
     if broken:
-        return Judgement(
-            "hold",
-            f"The journey itself rests on {', '.join(map(repr, broken))}: no model can learn without it. Repair the "
-            "source or, where the event was renamed, name it in the playbook's [journey].",
+        return (
+            f"The journey itself rests on {', '.join(map(repr, broken))}: without it there is nothing to learn. Repair "
+            "the source or, where the event was renamed, name it in the playbook's [journey]."
         )
-    if scored < rules.min_scored:
-        return Judgement("hold", f"Only {scored} landmarks in {rules.recent_days} days; {rules.min_scored} are needed.")
-    if new.converted < rules.min_outcomes or not gate_ready:
-        return Judgement(
-            "hold",
-            f"{new.converted} conversions of leads created since the champion learned have matured; "
-            f"{rules.min_outcomes} are needed to learn from and to judge on.",
+    if plan.before is None:
+        return (
+            f"Of the leads created since the champion learned, {plan.judging} have converted within a horizon that is "
+            f"over; {rules.gate_outcomes} are needed to judge a challenger on."
         )
-    waiting = [cause.name for cause in acting if cause.kind in STRUCTURAL and cause.name not in learnable]
-    if waiting and len(waiting) == len(acting):
-        return Judgement(
-            "hold",
+    if plan.learning + plan.judging < rules.min_outcomes:
+        return (
+            f"{plan.learning + plan.judging} conversions are new since the champion learned, {plan.learning} to learn "
+            f"from and {plan.judging} to judge on; {rules.min_outcomes} are needed."
+        )
+    waiting = [cause.name for cause in acting if cause.kind in STRUCTURAL and cause.name not in plan.learnable]
+    if len(waiting) == len(acting):
+        return (
             f"A challenger could not have learned about {', '.join(map(repr, waiting))} yet: it must leave the newest "
-            "outcomes unseen, and they are all that knows of it.",
+            "outcomes unseen, and only they know of it."
         )
-    return Judgement("retrain", "A challenger is trained.")
-
-
-STRUCTURAL = ("event_silent", "event_new", "category_new")
+    return None
 
 
 def journey_events(playbook: Playbook) -> set[str]:

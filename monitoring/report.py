@@ -61,7 +61,9 @@ class Verdict:
         return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
 
 
-def describe(drift: Drift, events: list[dict[str, Any]], rules: Monitoring, *, as_of: int, since: int) -> dict[str, Any]:
+def describe(
+    drift: Drift, events: list[dict[str, Any]], rules: Monitoring, *, as_of: int, since: int
+) -> dict[str, Any]:
     """The comparison of inputs for the verdict; Evidently's report has every column, this the furthest."""
     drifted = sum(column.psi >= rules.psi for column in drift.columns)
     return {

@@ -64,16 +64,15 @@ def monitor(
         *policy.distributional(inputs, rules),
     ]
     before = renewal.snapshot_for(new, rules, champion=snapshot, primary=primary, at=as_of)
-    learnable: set[str] = set()
+    plan = policy.Plan(None, 0, new.converted)
     if before is not None:
+        learned = [performance.conversions_known(store_log, playbook, at) for at in (snapshot, before)]
         unknown = volumes.structure(store_log, seen, playbook, traits, snapshot=before).names
-        learnable = changed.names - unknown
-    judgement = policy.decide(
-        causes, scored=len(chunk), new=new, learnable=learnable, playbook=playbook, gate_ready=before is not None
-    )
+        unseen = new[new.pairs.born >= before]
+        plan = policy.Plan(before, learned[1] - learned[0], unseen.converted, frozenset(changed.names - unknown))
+    judgement = policy.decide(causes, playbook, scored=len(chunk), plan=plan)
     decision, reason, renewed = judgement.decision, judgement.reason, None
     if decision == "retrain" and before is not None:
-        unseen = new[new.pairs.born >= before]
         try:
             renewed = renewal.renew(
                 store_log, registry, champion, playbook, unseen,
@@ -113,8 +112,8 @@ def _champion(registry: Registry, playbook: Playbook, as_of: int) -> tuple[Regis
     horizons, primary = champion.playbook.horizons.days, playbook.horizons.primary
     if primary not in horizons:
         raise ModelError(
-            f"the playbook's primary horizon is {primary} days, the champion speaks of {', '.join(map(str, horizons))}; "
-            "train a model for it with: veraison train"
+            f"the playbook's primary horizon is {primary} days, the champion speaks of "
+            f"{', '.join(map(str, horizons))}; train a model for it with: veraison train"
         )
     return registered, champion, snapshot
 

@@ -1,5 +1,6 @@
 """Version 1 of the HTTP API: events in, scores out. Handlers are thin; what they answer is made elsewhere."""
 
+import re
 from dataclasses import asdict
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -75,8 +76,14 @@ def moment(text: str, path: str = "as_of") -> int:
     return found
 
 
+_LOST_PLUS = re.compile(r" (?=\d\d:?\d\d$)")
+"""In a query a plus that is not percent-encoded is a space: ``2026-03-01T09:12:00 01:00``."""
+
+
 def _asked(text: Annotated[str | None, Query(alias="as_of", max_length=40)] = None) -> int | None:
-    return None if text is None else moment(text)
+    if text is None:
+        return None
+    return moment(_LOST_PLUS.sub("+", text))
 
 
 AsOf = Annotated[int | None, Depends(_asked)]

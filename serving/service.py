@@ -69,7 +69,7 @@ class _NamelessService(bentoml.Service[Any]):  # type: ignore[misc]
         return app
 
 
-door = _Door()
+_door = _Door()
 
 
 @bentoml.service(
@@ -79,7 +79,7 @@ door = _Door()
     logging={"access": {"enabled": False}},
     service_class=_NamelessService,
 )
-@bentoml.asgi_app(door, path="/")
+@bentoml.asgi_app(_door, path="/")
 class Service:
     """Explained lead scores over HTTP, and the pages for people."""
 
@@ -89,12 +89,13 @@ class Service:
         from serving.leads import Leads  # noqa: PLC0415
         from serving.models import NO_MODEL, ModelHolder  # noqa: PLC0415
 
+        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
         settings = ServiceSettings()
         workspace = Workspace(settings.workspace, settings.store_url, settings.tracking_uri)
         playbook = load_playbook(settings.playbook or workspace.playbook)
         self._store = Store(workspace.store_url, playbook.identity.keys)
         self._models = ModelHolder(workspace)
-        door.app = create_app(self._store, self._models, playbook, open_pages=settings.open_pages)
+        _door.app = create_app(self._store, self._models, playbook, open_pages=settings.open_pages)
         if self._models.ready:
             Leads(self._store, self._models, playbook, system_clock).warm_up()
         else:
@@ -127,6 +128,13 @@ def serve(workspace: Workspace, playbook_path: Path, host: str, port: int) -> No
     watch.over.set()
     if watch.gave_up:
         raise VeraisonError(f"the service did not answer within {STARTING_SECONDS} s; its output above says why")
+
+
+def _end_with(parent: int) -> None:
+    """End this worker soon after the process that supervises it, were that killed: else it would keep the port."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _free(host: str, port: int) -> str:

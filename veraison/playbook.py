@@ -190,18 +190,32 @@ class Scoring(_Table):
 class Monitoring(_Table):
     """The written policy by which `veraison monitor` decides.
 
-    psi           0.25  population stability index above which a column has drifted
-    share         0.2   share of columns drifted above which the inputs as a whole have
-    recent_days   28    length of the newest chunk that is compared with the reference
-    min_scored    200   fewer landmarks than this in the chunk: no verdict on drift
-    min_outcomes  20    fewer new matured conversions than this: hold, do not retrain
+    psi             0.25  population stability index above which a column, or the score, has drifted
+    share           0.2   share of columns drifted above which the inputs as a whole have
+    score_psi       0.1   index of the score above which drifted inputs move predictions, and so are acted on
+    category_share  0.05  share of new leads above which a category that training did not know is acted on
+    calibration     1.25  observed conversions for each one expected, or the inverse, that the interval must lie beyond
+    recent_days     28    length of the newest chunk that is compared with the reference
+    outcome_days    84    length of the newest matured chunk whose conversions are held against the expected ones
+    min_scored      200   fewer landmarks than this in the chunk: no verdict on drift
+    min_outcomes    20    fewer new matured conversions than this: hold, do not retrain
+    gate_outcomes   10    newest of them kept from the challenger, to compare it with the champion on
+    gate_margin     0.01  log-loss by which the challenger may be worse, at the far end of its interval
+    gate_ece        0.02  calibration error by which the challenger may be worse
     """
 
     psi: float = Field(default=0.25, gt=0, strict=True)
     share: float = Field(default=0.2, gt=0, le=1, strict=True)
+    score_psi: float = Field(default=0.1, gt=0, strict=True)
+    category_share: float = Field(default=0.05, gt=0, le=1, strict=True)
+    calibration: float = Field(default=1.25, ge=1, strict=True)
     recent_days: Whole = Field(default=28, ge=1, le=365)
+    outcome_days: Whole = Field(default=84, ge=7, le=730)
     min_scored: Whole = Field(default=200, ge=20)
     min_outcomes: Whole = Field(default=20, ge=5)
+    gate_outcomes: Whole = Field(default=10, ge=5)
+    gate_margin: float = Field(default=0.01, ge=0, strict=True)
+    gate_ece: float = Field(default=0.02, ge=0, strict=True)
 
 
 class Playbook(_Table):

@@ -92,6 +92,8 @@ def test_a_batch_that_breaks_off_leaves_nothing(store):
         store.append(breaking_off())
     with pytest.raises(sa.exc.SQLAlchemyError):
         store.append([event(1), replace(event(2), kind=None)])
+    with pytest.raises(AttributeError):
+        store.append([event(1), event(2, traits={"a": None})])
     assert store.counts() == {"events": 0, "traits": 0, "quarantine": 0}
     assert store.append([event(1)]).accepted == {"e1"}
 

@@ -286,6 +286,15 @@ def test_scores_by_id_are_those_of_the_whole_log_bit_for_bit(service: Door):
         assert answer["as_of"] == isoformat(at)
 
 
+def test_scores_at_the_same_time_are_the_same_scores(service: Door):
+    ids, as_of = service.log().leads, isoformat(service.market.now)
+    alone = service.post("/v1/score", {"lead_ids": ids, "as_of": as_of}).json()["scores"]
+    parts = [slice(start, start + size) for size in (1, 7, 60) for start in range(0, 240, 20)]
+    with ThreadPoolExecutor(8) as pool:
+        asked = pool.map(lambda part: service.post("/v1/score", {"lead_ids": ids[part], "as_of": as_of}), parts)
+        assert [answer.json()["scores"] for answer in asked] == [alone[part] for part in parts]
+
+
 def test_the_order_asked_is_the_order_answered(service: Door):
     ids = ["L00009", "nobody", "L00002", "L00009"]
     scores = service.post("/v1/score", {"lead_ids": ids}).json()["scores"]
@@ -409,6 +418,12 @@ def test_a_lead_as_it_was_known_then(service: Door):
     assert then == [one for one in whole if one["known_at"] < whole[3]["known_at"]]
     first = whole[-1]["known_at"]
     problem(service.get(f"/v1/leads/L00005?as_of={first}"), 404)
+
+
+def test_a_plus_in_a_query_may_have_become_a_space(service: Door):
+    at = "2025-05-01T09:12:00+01:00"
+    answers = [service.get(f"/v1/leads?limit=1&as_of={one}") for one in (at, quote(at), "2025-05-01T08:12:00Z")]
+    assert {answer.json()["as_of"] for answer in answers} == {"2025-05-01T08:12:00Z"}
 
 
 def test_a_merged_history_says_where_it_goes_on(service: Door):

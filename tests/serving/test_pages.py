@@ -1,9 +1,11 @@
 """The pages as HTML and the waterfall as SVG: what they say, in which language, to whom; not how it looks."""
 
+import doctest
 import re
 import string
 from html.parser import HTMLParser
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.parse import unquote
 from xml.etree import ElementTree
@@ -15,6 +17,7 @@ from starlette.requests import Request
 
 from data.events import isoformat
 from features.words import LANGUAGES
+from serving import access, charts, metrics, translations
 from serving.access import is_local
 from serving.charts import largest_remainder, steps, waterfall
 from serving.pages import ready_sentence, who
@@ -272,6 +275,13 @@ def test_numbers_and_dates_are_those_of_the_language():
         "1 jour",
         "12 jours",
     )
+
+
+@pytest.mark.parametrize("module", [access, charts, metrics, translations])
+def test_what_the_docstrings_show(module: ModuleType):
+    found = doctest.testmod(module)
+    assert found.failed == 0
+    assert found.attempted > 0
 
 
 # --- an account of a score ---------------------------------------------------------------------------------------

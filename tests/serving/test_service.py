@@ -1,6 +1,7 @@
 """The service as it runs: BentoML's process, its worker, and what is left when it has stopped."""
 
 import json
+import os
 import shutil
 import signal
 import socket
@@ -16,7 +17,7 @@ from data.events import isoformat
 from serving import keys, models, scorer
 from serving.metrics import nameless
 from serving.models import FOLDER, NO_MODEL, POINTER, ModelHolder, load_champion
-from tests.service import Market, market, publish, running, start
+from tests.service import Market, Running, market, publish, running, start
 from tests.support import ROOT
 from veraison.errors import ModelError
 from veraison.settings import Workspace
@@ -28,29 +29,35 @@ def key_of(here: Market, *scopes: str) -> dict[str, str]:
 
 
 def test_the_real_service(tmp_path: Path):
-    """One server: health, a score by curl equal to the scorer's, a new champion, a broken one, metrics, the end."""
-    here = market().copy(tmp_path)
-    headers = key_of(here, "read", "ingest")
-    with running(here.workspace) as service, httpx.Client(base_url=service.address, timeout=10) as client:
-        assert [client.get(path).status_code for path in ("/healthz", "/livez", "/readyz")] == [200, 200, 200]
+    """One server, from before there is a model: events, health, a score by curl equal to the scorer's, metrics,
+    a broken champion, the end.
+    """
+    whole = market().copy(tmp_path)
+    shutil.rmtree(tmp_path / FOLDER)
+    headers = key_of(whole, "read", "ingest")
+    as_of, lead = isoformat(whole.now), {"lead_ids": ["L00001"]}
+    message = {"type": "track", "messageId": "m", "userId": "L1", "event": "Lead Created"}
+    with running(whole.workspace) as service, httpx.Client(base_url=service.address, timeout=10) as client:
+        assert [client.get(path).status_code for path in ("/healthz", "/livez", "/readyz")] == [200, 200, 503]
+        assert client.post("/v1/track", json=message, headers=headers).json()["accepted"] == 1
+        assert client.post("/v1/score", json=lead, headers=headers).status_code == 503
 
-        as_of = isoformat(here.now)
-        with here.store() as store:
+        publish(whole.workspace, whole.bundle)
+        assert client.get("/readyz").status_code == 200
+        with whole.store() as store:
             log = store.scan()
-        body = json.dumps({"lead_ids": log.leads, "as_of": as_of})
         authorization = f"Authorization: {headers['Authorization']}"
         curl = ["curl", "-s", "-H", authorization, "-d", "@-", f"{service.address}/v1/score"]
+        body = json.dumps({"lead_ids": log.leads, "as_of": as_of})
         answer = subprocess.run(curl, input=body, capture_output=True, text=True, check=True)
-        said = json.loads(answer.stdout)["scores"]
-        on_scan = scorer.score(here.bundle, log, log.leads, [here.now] * len(log.leads))
-        assert said == [row.to_dict() for row in on_scan.rows()]
+        on_scan = scorer.score(whole.bundle, log, log.leads, [whole.now] * len(log.leads))
+        assert json.loads(answer.stdout)["scores"] == [row.to_dict() for row in on_scan.rows()]
 
         assert client.get("/").status_code == 200
         assert client.get("/leads/anne@acme.example").status_code == 404
         assert client.get("/v1/leads/anne@acme.example", headers=headers).status_code == 404
         missing = client.get("/nothing/of/this")
         assert (missing.status_code, missing.headers["content-type"]) == (404, "application/problem+json")
-        assert client.post("/v1/score", headers=headers).headers["content-type"] == "application/problem+json"
 
         metrics = client.get("/metrics").text
         assert 'endpoint="/v1/score"' in metrics
@@ -58,39 +65,47 @@ def test_the_real_service(tmp_path: Path):
         assert "anne" not in metrics
         assert "nothing" not in metrics
 
-        publish(here.workspace, here.bundle, "another")
-        (here.workspace.root / FOLDER / "another" / "bundle.json").write_text("{}")
+        publish(whole.workspace, whole.bundle, "another")
+        (tmp_path / FOLDER / "another" / "bundle.json").write_text("{}")
+        (tmp_path / FOLDER / POINTER).write_text("another\n\n")
         status = client.get("/v1/status", headers=headers).json()
         assert status["ready"] is True
-        assert status["model"]["version"] == here.bundle.version
+        assert status["model"]["version"] == whole.bundle.version
         assert status["broken_model"]["version"] == "another"
         assert client.get("/readyz").status_code == 200
 
-        family = [process.pid for process in psutil.Process(service.process.pid).children(recursive=True)]
-        assert family
+        family = family_of(service)
         assert service.stop() == 0
-        assert not [pid for pid in family if psutil.pid_exists(pid)]
+        assert not alive(family)
         with pytest.raises(httpx.ConnectError):
             client.get("/healthz")
-    printed = "".join(service.lines)
-    assert printed.splitlines() == [f"Véraison answers at {service.address}/ (stop it with Ctrl+C)"]
+    said = [f"{NO_MODEL} (events are taken already)", f"Véraison answers at {service.address}/ (stop it with Ctrl+C)"]
+    assert "".join(service.lines).splitlines() == said
 
 
-def test_it_takes_events_before_there_is_a_model(tmp_path: Path):
-    here = Market(Workspace(tmp_path), market().playbook, market().bundle, market().now)
-    shutil.copy(market().workspace.playbook, tmp_path)
-    headers = key_of(here, "read", "ingest")
-    message = {"type": "track", "messageId": "m", "userId": "L1", "event": "Lead Created"}
-    with running(here.workspace) as service, httpx.Client(base_url=service.address, timeout=10) as client:
-        assert client.get("/readyz").status_code == 503
-        assert client.post("/v1/track", json=message, headers=headers).json()["accepted"] == 1
-        assert client.post("/v1/score", json={"lead_ids": ["L1"]}, headers=headers).status_code == 503
-        assert NO_MODEL in "".join(service.lines)
-        publish(here.workspace, here.bundle)
-        assert client.get("/readyz").status_code == 200
-        scores = client.post("/v1/score", json={"lead_ids": ["L1"]}, headers=headers).json()["scores"]
-        assert [one["status"] for one in scores] == ["scored"]
-        assert service.stop(signal.SIGINT) == 0
+@pytest.mark.parametrize("how", ["ctrl+c", "kill -9"])
+def test_nothing_is_left_running(tmp_path: Path, how: str):
+    """Ctrl+C reaches every process of the terminal at once; kill -9 reaches only the one that supervises."""
+    with running(market().copy(tmp_path).workspace) as service:
+        family = family_of(service)
+        if how == "ctrl+c":
+            os.killpg(service.process.pid, signal.SIGINT)
+            assert service.process.wait(20) == 0
+        else:
+            service.stop(signal.SIGKILL)
+        psutil.wait_procs(family, timeout=20)
+        assert not alive(family)
+
+
+def family_of(service: Running) -> list[psutil.Process]:
+    """The processes that the service has started."""
+    found = psutil.Process(service.process.pid).children(recursive=True)
+    assert found
+    return found
+
+
+def alive(family: list[psutil.Process]) -> list[psutil.Process]:
+    return [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 
 
 @pytest.mark.parametrize(

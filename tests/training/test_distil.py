@@ -24,7 +24,7 @@ def small():
     return features, log_odds, ExplainedModel.fit(features, log_odds, categorical=[3], threads=1)
 
 
-def expectation(node, row, told, count="internal_count"):
+def expectation(node, row, told):
     """What a tree says of a row of which only the features `told` are known: branches by their share of training."""
     if "leaf_value" in node:
         return node["leaf_value"]

@@ -1,6 +1,7 @@
 """The firm's definitions: whatever is wrong in them is one line with the key, what is wrong, and what is allowed."""
 
 import re
+import tomllib
 from datetime import UTC, datetime
 
 import pytest
@@ -219,3 +220,16 @@ def test_any_table_is_a_playbook_or_one_line(given_, monkeypatch, tmp_path):
         assert len(str(problem)) < 1_000
     else:
         assert Playbook.model_validate_json(book.model_dump_json()) == book
+
+
+def test_the_page_about_the_playbook_shows_every_key_with_its_default(tmp_path):
+    page = (ROOT / "docs" / "playbook.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"^```toml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    written, book = tomllib.loads(text), load(tmp_path, text)
+    examples = {"journey", "outbound", "traits", "keys"}
+    for table, field in Playbook.model_fields.items():
+        assert set(written[table]) == set(field.annotation.model_fields), table
+        for key, about in field.annotation.model_fields.items():
+            if not {table, key} & examples:
+                default = about.get_default(call_default_factory=True)
+                assert getattr(getattr(book, table), key) == default, f"[{table}] {key}"

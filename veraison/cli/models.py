@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import polars as pl
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from training.checks import check_names
 from veraison.cli.common import (
@@ -140,19 +140,20 @@ def backtest_command(
         errors.print(f"figures: {out_path}", soft_wrap=True, markup=False)
 
 
-models = typer.Typer(help="List and promote the registered models.", invoke_without_command=True)
+models = typer.Typer(invoke_without_command=True)
 
 
 @models.callback()
 def list_models(context: typer.Context, workspace: WorkspaceOption = None) -> None:
-    """List the registered models, newest first.
+    """List the registered models, newest first, and promote one of them.
 
     Examples: veraison models   ·   veraison models promote 3
     """
     if context.invoked_subcommand is not None:
         return
     registry = existing_registry(place(workspace).workspace)
-    table = Table("version", "model", "alias", "AUC", "log-loss", title="Registered models")
+    names = (Column(name, overflow="fold") for name in ("version", "model", "alias"))  # a name cut short is no name
+    table = Table(*names, "AUC", "log-loss", title="Registered models")
     for one in registry.versions():
         figures = registry.metrics(one.number)
         primary = sorted((name for name in figures if name.startswith("auc_")), key=lambda n: int(n[4:-1]))

@@ -127,12 +127,13 @@ def read_pairs(path: Path) -> tuple[list[str], list[int]]:
                 raise VeraisonError(f"{path}: needs the columns lead_id,as_of; {', '.join(sorted(missing))} is missing")
             lead_ids, moments = [], []
             for row in rows:
+                for name in ("lead_id", "as_of"):
+                    if not row[name]:
+                        raise VeraisonError(f"{path} line {rows.line_num}: {name} is empty")
                 try:
                     moments.append(parse_instant(row["as_of"]))
                 except ValueError as problem:
                     raise VeraisonError(f"{path} line {rows.line_num}: as_of: {problem}") from None
-                if not row["lead_id"]:
-                    raise VeraisonError(f"{path} line {rows.line_num}: lead_id is empty")
                 lead_ids.append(row["lead_id"])
     except FileNotFoundError:
         raise VeraisonError(f"{path}: no such file") from None
@@ -172,7 +173,7 @@ def top_table(scores: "Scores", top: int, language: "Language") -> Table:
     table = Table(title=title, title_justify="left")
     chance = f"{scores.bundle.playbook.horizons.primary} " + ("j" if french else "d")
     for heading in ("lead", "score", "note" if french else "grade", chance, "prêt" if french else "ready"):
-        table.add_column(heading, justify="left" if heading == "lead" else "right")
+        table.add_column(heading, justify="left" if heading == "lead" else "right", overflow="fold")
     table.add_column("raison principale" if french else "first reason")
     for place_ in best:
         one = scores.row(int(place_), language)

@@ -1,0 +1,127 @@
+"""Models by name and version in a real MLflow registry, and the champion laid down for serving."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from serving.models import load_champion
+from tests import market
+from training.bundle import Bundle
+from training.registry import CHALLENGER, CHAMPION, Registry
+from veraison.errors import ModelError
+from veraison.settings import Workspace
+
+pytestmark = [  # MLflow's own: at its import, at each model, at each look into its tables
+    pytest.mark.filterwarnings("ignore:.*type hint:UserWarning"),
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated"),
+]
+
+
+@pytest.fixture(scope="module")
+def one() -> Bundle:
+    return market.bundle()
+
+
+@pytest.fixture(scope="module")
+def two(one) -> Bundle:
+    return replace(one, base_odds=one.base_odds * 2)
+
+
+@pytest.fixture(scope="module")
+def filled(one, two, tmp_path_factory):
+    """A workspace with a champion and a challenger."""
+    workspace = Workspace(tmp_path_factory.mktemp("registry") / "w")
+    reports = tmp_path_factory.mktemp("reports")
+    (reports / "roc.svg").write_text("<svg/>")
+    registry = Registry(workspace)
+    metrics = {"auc_30d": 0.7, "ece_30d": float("nan")}
+    registry.register(one, metrics=metrics, params={"seed": 7, "long": "x" * 900}, reports=reports, alias=CHAMPION)
+    registry.register(two, alias=CHALLENGER)
+    return workspace, registry
+
+
+@pytest.fixture(scope="module")
+def second(filled, one, two, tmp_path_factory):
+    """Another workspace of the same process, both bundles its champion in turn; and what it held before."""
+    workspace = Workspace(tmp_path_factory.mktemp("second") / "w")
+    registry = Registry(workspace)
+    before = registry.versions()
+    for bundle in (one, two):
+        registry.register(bundle, alias=CHAMPION)
+    return workspace, registry, before
+
+
+def test_versions_are_listed_newest_first_with_what_they_are_for(filled, one, two):
+    _, registry = filled
+    assert [(v.number, v.version, v.aliases) for v in registry.versions()] == [
+        (2, two.version, (CHALLENGER,)),
+        (1, one.version, (CHAMPION,)),
+    ]
+    assert registry.aliased(CHALLENGER).number == 2
+    assert registry.aliased("nobody") is None
+
+
+def test_a_registered_model_predicts_the_same_bits(filled, one):
+    _, registry = filled
+    rows = market.data().features
+    loaded = registry.load(1)
+    assert loaded.version == one.version
+    assert loaded.predict(rows).probability.tobytes() == one.predict(rows).probability.tobytes()
+
+
+def test_figures_are_kept_with_the_version_and_what_could_not_be_measured_is_left_out(filled):
+    _, registry = filled
+    assert registry.metrics(1) == {"auc_30d": 0.7}
+
+
+def test_the_run_keeps_plots_and_parameters(filled):
+    workspace, registry = filled
+    run = registry._client.get_run(registry.versions()[1].run_id)
+    assert run.data.params["seed"] == "7"
+    assert run.data.tags["bundle"] == registry.versions()[1].version
+    assert list(workspace.artifacts.rglob("roc.svg"))
+
+
+def test_mlflow_loads_it_as_a_model_of_its_own(filled, one):
+    import mlflow  # noqa: PLC0415
+
+    model = mlflow.pyfunc.load_model(f"models:/veraison@{CHAMPION}")
+    features = market.data().features[:20]
+    found = model.predict(pd.DataFrame(features, columns=one.feature_set.names))
+    expected = one.predict(features)
+    assert list(found.columns) == ["p_7d", "p_30d", "p_60d", "ready_p10", "ready_p50", "ready_p90"]
+    np.testing.assert_array_equal(found[["p_7d", "p_30d", "p_60d"]].to_numpy(), expected.probability)
+
+
+def test_serving_finds_the_champion_and_only_the_champion(filled, one):
+    workspace, _ = filled
+    assert load_champion(workspace).version == one.version
+    assert sorted(path.name for path in (workspace.root / "champion").iterdir()) == sorted(["CURRENT", one.version])
+
+
+def test_promotion_changes_what_is_served_and_going_back_works_the_same_way(second, one, two):
+    workspace, registry, before = second
+    assert before == []  # an empty registry has no versions
+    assert load_champion(workspace).version == two.version
+    registry.assign(CHAMPION, 1)
+    assert load_champion(workspace).version == one.version
+    assert registry.aliased(CHAMPION).number == 1
+    assert Registry(workspace).aliased(CHAMPION).number == 1  # opened again
+
+
+@pytest.mark.parametrize("alias", [CHAMPION, CHALLENGER])
+def test_a_version_that_does_not_exist_is_one_clear_line(filled, one, alias):
+    workspace, registry = filled
+    with pytest.raises(ModelError, match="version 99 of the model is not in the registry"):
+        registry.assign(alias, 99)
+    assert load_champion(workspace).version == one.version
+
+
+def test_two_workspaces_of_one_process_stay_apart(filled, second, one, two):
+    (_, first, *_), (_, other, _) = filled, second
+    assert first.load(2).version == two.version
+    number = other.register(one).number  # not where the last one looked
+    assert other.load(number).version == one.version
+    assert [v.number for v in first.versions()] == [2, 1]
