@@ -55,6 +55,8 @@ class Bundle:
     base_odds : odds of the typical lead, which score 50; inherited from version to version
     facts     : when, on what and how well it was trained (JSON)
     reference : training landmarks as they looked, for drift: features, ``probability``
+    saved_as  : the version it was saved under, None for one just trained: a later Véraison whose playbook knows more
+                keys, and would write other bytes, must go on calling it by its name
     """
 
     playbook: Playbook
@@ -65,10 +67,13 @@ class Bundle:
     base_odds: float
     facts: dict[str, Any] = field(default_factory=dict)
     reference: pl.DataFrame = field(default_factory=pl.DataFrame)
+    saved_as: str | None = None
 
     @cached_property
     def version(self) -> str:
         """Date of the training snapshot and ten digits of the content."""
+        if self.saved_as is not None:
+            return self.saved_as
         content = hashlib.sha256()
         for name, text in sorted(self._files().items()):
             content.update(f"{name}\x00{text}\x00".encode())
@@ -126,7 +131,8 @@ class Bundle:
         self.reference.write_parquet(folder / "reference.parquet")
         (folder / "facts.json").write_text(json.dumps(self.facts, indent=1, ensure_ascii=False), encoding="utf-8")
         digests = {name: _digest(folder / name) for name in (*self._files(), "reference.parquet", "facts.json")}
-        (folder / MANIFEST).write_text(json.dumps(digests, indent=1), encoding="utf-8")
+        manifest = {"version": self.version, "files": digests}
+        (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
 
     @staticmethod
     def load(folder: Path) -> "Bundle":
@@ -138,7 +144,8 @@ class Bundle:
                     f"the model in {folder.name} was written by a newer Véraison (format {core['format']}, this one "
                     f"reads up to {FORMAT}); upgrade with: pip install --upgrade veraison"
                 )
-            for name, digest in json.loads((folder / MANIFEST).read_text(encoding="utf-8")).items():
+            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+            for name, digest in manifest["files"].items():
                 if _digest(folder / name) != digest:
                     raise ValueError(f"{name} is not as it was written")
             return Bundle(
@@ -150,6 +157,7 @@ class Bundle:
                 base_odds=core["base_odds"],
                 facts=json.loads((folder / "facts.json").read_text(encoding="utf-8")),
                 reference=pl.read_parquet(folder / "reference.parquet"),
+                saved_as=str(manifest["version"]),
             )
         except _UNREADABLE as error:
             reason = " ".join(str(error).split())[:200] or type(error).__name__

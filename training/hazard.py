@@ -168,4 +168,5 @@ class HazardModel:
         rows[:, :-1] = np.repeat(features, bins, axis=0)
         rows[:, -1] = np.tile(np.arange(bins), len(features))
         found = np.asarray(self.booster.predict(rows, raw_score=True, num_threads=threads))
-        return np.clip(found, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO).reshape(len(features), bins)
+        ratio: Floats = np.clip(found, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO).reshape(len(features), bins)
+        return ratio

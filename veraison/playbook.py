@@ -194,7 +194,7 @@ class Monitoring(_Table):
     share           0.2   share of columns drifted above which the inputs as a whole have
     score_psi       0.1   index of the score above which drifted inputs move predictions, and so are acted on
     category_share  0.05  share of new leads above which a category that training did not know is acted on
-    calibration     1.25  observed conversions for each one expected, or the inverse, that the interval must lie beyond
+    calibration     1.5   observed conversions for each one expected, or the inverse, that the interval must lie beyond
     recent_days     28    length of the newest chunk that is compared with the reference
     outcome_days    84    length of the newest matured chunk whose conversions are held against the expected ones
     min_scored      200   fewer landmarks than this in the chunk: no verdict on drift
@@ -208,7 +208,7 @@ class Monitoring(_Table):
     share: float = Field(default=0.2, gt=0, le=1, strict=True)
     score_psi: float = Field(default=0.1, gt=0, strict=True)
     category_share: float = Field(default=0.05, gt=0, le=1, strict=True)
-    calibration: float = Field(default=1.25, ge=1, strict=True)
+    calibration: float = Field(default=1.5, ge=1, strict=True)
     recent_days: Whole = Field(default=28, ge=1, le=365)
     outcome_days: Whole = Field(default=84, ge=7, le=730)
     min_scored: Whole = Field(default=200, ge=20)

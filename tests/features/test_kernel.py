@@ -55,6 +55,8 @@ def test_what_becomes_known_at_the_moment_is_not_visible_yet():
     assert told(track("a", "Quote", 10.0))["count__quote__ever"] == 0
     assert told(track("a", "Quote", 9.0, known=10.0))["count__quote__ever"] == 0
     assert told(track("a", "Quote", 9.0, known=10.0 - MICROSECOND))["count__quote__ever"] == 1
+    assert math.isnan(told(identify("a", 9.0, known=10.0, size=5.0))["trait__size"])
+    assert told(identify("a", 9.0, known=10.0 - MICROSECOND, size=5.0))["trait__size"] == 5
 
 
 def test_a_late_event_counts_when_it_happened():

@@ -126,6 +126,7 @@ def oracle(events: list[Event], feature_set: FeatureSet, pairs: pl.DataFrame) ->
 # --- random histories -----------------------------------------------------------------------------------------------
 
 moments = st.one_of(
+    st.sampled_from([START + 7 * DAY, START + 10 * DAY]),
     st.integers(0, 40).map(lambda days: START + days * DAY),  # ties, and the very edges of windows
     st.integers(0, 40 * 24).map(lambda hours: START + hours * DAY // 24),
     st.integers(0, 40 * DAY).map(lambda micros: START + micros),
@@ -150,7 +151,7 @@ def histories(draw) -> list[Event]:
 @st.composite
 def events(draw) -> Event:
     occurred = draw(moments)
-    kind = draw(st.sampled_from(KINDS))
+    kind = draw(st.sampled_from([*KINDS, "identify", "identify"]))
     teaching = kind == "identify"
     return Event(
         event_id="",

@@ -50,7 +50,7 @@ def events(draw, known_from: float = 0.0) -> Event:
     lead, previous = draw(st.permutations(LEADS))[:2]
     occurred = draw(st.one_of(st.integers(0, 60).map(float), st.floats(0, 60)))
     known = max(at(occurred) + draw(st.sampled_from([0, 0, 1, at(3) - at(0), at(30) - at(0)])), at(known_from))
-    kind = draw(st.sampled_from([*KINDS, *KINDS, "identify", "identify", "alias"]))
+    kind = draw(st.sampled_from([*KINDS, "identify", "identify", "identify", "alias"]))
     teaching = kind in ("identify", "alias")
     merges = kind == "alias" or (kind == "identify" and draw(st.integers(0, 3)) == 0)
     return Event(

@@ -1,0 +1,196 @@
+"""Whole runs on simulated markets: calm stays calm; a renamed event is found, learned anew, and then all is calm."""
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from data.events import MICROS_PER_DAY
+from data.log import EventLog
+from data.simulator import simulate
+from data.simulator.market import START
+from data.store import Store
+from monitoring.report import Verdict
+from monitoring.run import monitor
+from tests.histories import ingest
+from training.fit import fit, training_set
+from training.registry import CHALLENGER, CHAMPION, Registry
+from veraison.errors import ModelError
+from veraison.playbook import Playbook, load_playbook
+from veraison.settings import Workspace
+
+pytestmark = [  # MLflow's own: at its import, at each model, at each look into its tables
+    pytest.mark.filterwarnings("ignore:.*type hint:UserWarning"),
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated"),
+]
+
+
+def day(number: int) -> int:
+    return START + number * MICROS_PER_DAY
+
+
+@dataclass
+class Firm:
+    """A simulated market in memory, with a workspace of its own."""
+
+    workspace: Workspace
+    playbook: Playbook
+    log: EventLog
+    registry: Registry
+
+    def train(self, at: int) -> str:
+        """Make the champion of that day."""
+        data = training_set(self.log, self.playbook, before=day(at))
+        bundle = fit(data, self.playbook, before=day(at), threads=1)
+        return self.registry.register(bundle, alias=CHAMPION).version
+
+    def monitor(self, at: int, **rules: float) -> Verdict:
+        """One run, with some rules of one's own."""
+        rulebook = self.playbook.monitoring.model_copy(update=rules)
+        book = self.playbook.model_copy(update={"monitoring": rulebook})
+        return monitor(self.log, self.registry, book, self.workspace.reports, as_of=day(at), threads=1)
+
+    @property
+    def served(self) -> str:
+        return (self.workspace.root / "champion" / "CURRENT").read_text(encoding="utf-8").strip()
+
+    @property
+    def journal(self) -> list[dict[str, object]]:
+        lines = (self.workspace.reports / "monitor.log.jsonl").read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines]
+
+
+def firm(folder: Path, **market: object) -> Firm:
+    """A market with fewer features and horizons than the simulator's own playbook names, to learn it in seconds."""
+    made = simulate(folder / "market.ndjson", **market)  # type: ignore[arg-type]
+    book = load_playbook(made.playbook_path)
+    small = {
+        "journey": {**book.journey.model_dump(), "ready": (), "returned": ()},
+        "horizons": {"days": (7, 30), "primary": 30},
+        "features": {**book.features.model_dump(), "windows_days": (7, 30), "traits": {"source": "category"}},
+        "training": {**book.training.model_dump(), "landmark_days": (0, 3, 7, 14, 30)},
+    }
+    book = Playbook.model_validate(book.model_dump() | small)
+    with Store("sqlite://", book.identity.keys) as store:
+        ingest(store, made.events_path)
+        log = store.scan()
+    workspace = Workspace(folder / "workspace")
+    return Firm(workspace, book, log, Registry(workspace))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [21, 22])
+def test_a_market_that_goes_on_as_before_needs_no_new_model(seed: int, tmp_path: Path):
+    calm = firm(tmp_path, leads=1_000, days=300, seed=seed)
+    champion = calm.train(180)
+    verdict = calm.monitor(300)
+    assert verdict.decision == "none", verdict.message
+    assert [cause for cause in verdict.causes if cause.acts] == []
+    assert (verdict.champion, verdict.challenger, verdict.promoted) == (champion, None, False)
+    assert verdict.drift["enough"]
+    assert verdict.performance["newest"]["pairs"] > 100
+    assert calm.served == champion
+
+
+@pytest.fixture(scope="module")
+def renamed(tmp_path_factory: pytest.TempPathFactory) -> Firm:
+    """Quotes are asked for under another name from day 100 on; the champion was trained that day."""
+    made = firm(tmp_path_factory.mktemp("renamed"), leads=2_400, days=240, seed=22, drift="rename", drift_day=100)
+    made.train(100)
+    return made
+
+
+@pytest.mark.slow
+def test_a_renamed_event_is_held_learned_anew_and_then_calm(renamed: Firm):
+    """One story, as each step rests on the one before."""
+    first = renamed.served
+    early = renamed.monitor(130)
+    assert early.decision == "hold"
+    assert {(cause.kind, cause.name) for cause in early.causes if cause.acts} == {
+        ("event_silent", "Quote Requested"),
+        ("event_new", "Quote Form Sent"),
+    }
+    assert "have converted" in early.message
+    assert renamed.served == first
+
+    refused = renamed.monitor(240, gate_margin=0.0, gate_ece=0.0)
+    assert refused.decision == "retrain"
+    assert refused.gate is not None
+    assert not refused.gate["passed"]
+    assert (refused.promoted, renamed.served) == (False, first)
+    waiting = renamed.registry.aliased(CHALLENGER)
+    assert waiting is not None
+    assert waiting.version == refused.challenger
+
+    late = renamed.monitor(240)
+    assert late.decision == "retrain"
+    assert {"Quote Requested", "Quote Form Sent"} <= {cause.name for cause in late.causes}
+    assert late.promoted
+    assert late.champion == first
+    assert late.challenger == renamed.served
+    champion = renamed.registry.aliased(CHAMPION)
+    assert champion is not None
+    assert champion.version == late.challenger
+    old, new = renamed.registry.load(1), renamed.registry.load(champion.number)
+    assert "Quote Form Sent" in new.feature_set.kinds
+    assert new.base_odds == old.base_odds
+    record = renamed.workspace.reports / "renewal" / renamed.served / "gate.json"
+    assert json.loads(record.read_text(encoding="utf-8"))["gate"] == late.gate
+
+    calm = renamed.monitor(240)
+    assert calm.decision == "none", calm.message
+    assert calm.champion == renamed.served == late.challenger
+    again = renamed.monitor(240)
+    assert again.to_json() == calm.to_json()
+
+    assert [line["decision"] for line in renamed.journal] == ["hold", "retrain", "retrain", "none", "none"]
+    kept = json.loads((renamed.workspace.reports / "monitor.json").read_text(encoding="utf-8"))
+    assert kept == again.to_dict()
+    assert (renamed.workspace.reports / "drift.html").stat().st_size > 100_000
+
+
+def test_without_a_champion_there_is_nothing_to_watch(renamed: Firm, tmp_path: Path):
+    with pytest.raises(ModelError, match="no model yet; train one with: veraison train"):
+        monitor(renamed.log, Registry(Workspace(tmp_path)), renamed.playbook, tmp_path, as_of=day(200))
+
+
+def test_a_moment_before_the_champion_learned_and_a_horizon_it_does_not_know_are_mistakes(renamed: Firm):
+    with pytest.raises(ModelError, match="is earlier"):
+        renamed.monitor(99)
+    other = renamed.playbook.model_validate(
+        renamed.playbook.model_dump() | {"horizons": {"days": (45,), "primary": 45}}
+    )
+    with pytest.raises(ModelError, match="primary horizon is 45 days"):
+        monitor(renamed.log, renamed.registry, other, renamed.workspace.reports, as_of=day(200))
+
+
+@pytest.mark.slow
+def test_the_last_line_of_the_command_is_the_verdict(trained_workspace: Path, tmp_path: Path):
+    workspace = tmp_path / "workspace"
+    shutil.copytree(trained_workspace, workspace)
+    serving = (workspace / "champion" / "CURRENT").read_bytes()
+    words = ["monitor", "--workspace", str(workspace)]
+    run = subprocess.run(
+        [sys.executable, "-c", "from veraison.cli import main; main()", *words],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    verdict = json.loads(run.stdout.splitlines()[-1])
+    assert verdict == json.loads((workspace / "reports" / "monitor.json").read_text(encoding="utf-8"))
+    assert verdict["decision"] == "none"
+    assert "none" in run.stderr
+    assert (workspace / "champion" / "CURRENT").read_bytes() == serving
+
+
+def test_the_command_says_that_there_is_no_model(tmp_path: Path):
+    run = subprocess.run(
+        [sys.executable, "-c", "from veraison.cli import main; main()", "monitor", "-w", str(tmp_path / "nowhere")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 1
+    assert "error:" in run.stderr
+    assert "Traceback" not in run.stderr

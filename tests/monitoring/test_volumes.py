@@ -1,0 +1,102 @@
+"""What fell silent and what appeared, by name, in logs of a few lines."""
+
+import numpy as np
+
+from data.events import Event
+from data.log import EventLog
+from monitoring import volumes
+from tests.histories import alias, at, identify, log_of, playbook, track
+
+BOOK = playbook(features={"traits": {"source": "category"}})
+
+
+def quotes_and_visits(quotes_until: float = 100, *, renamed: bool = False, days: int = 140) -> list[Event]:
+    """Twenty visits a day of different leads, and every second day a quote, called otherwise from some day on."""
+    found = []
+    for day in range(days):
+        found += [track(f"v{day}-{n}", "Visited", day + n / 40) for n in range(20)]
+        if day % 2 == 0 and (day < quotes_until or renamed):
+            found.append(track(f"q{day}", "Quote" if day < quotes_until else "Quote Sent", day + 0.9))
+        if day % 14 == 1:
+            found += [track(f"m{day}-{n}", "Mail Sent", day + 0.3) for n in range(30)]
+    return found
+
+
+def structure(log: EventLog, *, snapshot: float, now: float) -> volumes.Structure:
+    seen = volumes.arrivals(log, at(now))
+    return volumes.structure(log, seen, BOOK, ["source"], snapshot=at(snapshot))
+
+
+def test_a_renamed_event_is_a_silent_one_and_a_new_one():
+    log = log_of(*quotes_and_visits(renamed=True))
+    changed = structure(log, snapshot=100, now=130)
+    assert list(changed.silent) == ["Quote"]
+    assert list(changed.appeared) == ["Quote Sent"]
+    assert changed.silent["Quote"]["last"].startswith("2026-04-09")
+    assert changed.appeared["Quote Sent"]["first"].startswith("2026-04-11")
+    assert changed.appeared["Quote Sent"]["leads_known_to_model"] == 0
+    assert changed.names == {"Quote", "Quote Sent"}
+
+
+def test_a_model_that_was_made_later_knows():
+    log = log_of(*quotes_and_visits(renamed=True, days=200))
+    assert structure(log, snapshot=145, now=190).names == set()
+
+
+def test_silence_takes_time_to_be_one():
+    log = log_of(*quotes_and_visits())
+    assert structure(log, snapshot=100, now=110).silent == {}
+    assert list(structure(log, snapshot=100, now=135).silent) == ["Quote"]
+
+
+def test_what_comes_every_other_week_is_not_silent_between():
+    log = log_of(*quotes_and_visits(quotes_until=1_000))
+    for now in range(100, 140):
+        assert structure(log, snapshot=90, now=now).names == set()
+
+
+def test_a_quiet_season_of_everything_is_no_silence_of_a_kind():
+    busy = quotes_and_visits(quotes_until=100, days=100)
+    few = [track(f"s{day}", "Visited", day + 0.5) for day in range(100, 140)]
+    assert structure(log_of(*busy, *few), snapshot=100, now=140).silent == {}
+
+
+def test_only_what_was_known_by_then_counts():
+    late = track("late", "Quote", 101, known=150)
+    log = log_of(*quotes_and_visits(), late)
+    assert list(structure(log, snapshot=100, now=135).silent) == ["Quote"]
+
+
+def test_an_event_that_a_merge_shows_twice_counts_once():
+    log = log_of(track("a1", "Visited", 1), alias("a1", "L1", 2), track("L1", "Visited", 3))
+    seen = volumes.arrivals(log, at(10))
+    assert len(seen.known) == 3
+    assert np.all(np.diff(seen.known) >= 0)
+
+
+def test_a_new_category_is_named_with_its_share():
+    old = [identify(f"L{n}", n, source=("Search", "Fair")[n % 2]) for n in range(100)]
+    new = [identify(f"N{n}", 100 + n, source="Social" if n % 2 else "Search") for n in range(28)]
+    changed = structure(log_of(*old, *new), snapshot=100, now=128)
+    assert changed.categories == {"source=Social": {"leads": 14, "share": 0.5, "leads_known_to_model": 0}}
+    assert structure(log_of(*old), snapshot=70, now=100).categories == {}
+
+
+def test_events_that_close_a_journey_are_no_inputs():
+    won = [track(f"w{n}", "Deal Won", 110 + n / 10) for n in range(50)]
+    assert structure(log_of(*quotes_and_visits(quotes_until=1_000), *won), snapshot=100, now=120).appeared == {}
+
+
+def test_events_a_week_now_and_before():
+    week = volumes.weekly(volumes.arrivals(log_of(*quotes_and_visits()), at(140)), recent_days=28)
+    rows = {row["event"]: row for row in week}
+    assert week[0]["event"] == "Quote"
+    assert rows["Quote"]["per_week"] == 0
+    assert 3 <= rows["Quote"]["per_week_before"] <= 3.5
+    assert rows["Visited"] == {"event": "Visited", "per_week": 140.0, "per_week_before": 140.0}
+
+
+def test_an_empty_log_has_nothing_to_say():
+    seen = volumes.arrivals(log_of(), at(10))
+    assert volumes.weekly(seen, 28) == []
+    assert structure(log_of(), snapshot=5, now=10).names == set()
