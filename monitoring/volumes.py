@@ -4,8 +4,8 @@ The commonest faults have a name: an event that is called otherwise since Tuesda
 source that nobody told us of. They are looked for by name, relative to what a model of a given snapshot could know,
 so that a model trained after the change no longer raises it.
 
-A worked example: five leads a week ask for a quote, never more than nine days apart. None has for 24 days while
-everything else went on: more than twice the longest pause has passed and seventeen leads were to be expected, so the
+A worked example: five leads a week ask for a quote, never more than nine days apart. None has for 32 days while
+everything else went on: more than twice the longest pause has passed and twenty-three leads were to be expected, so the
 kind has fallen silent. In the same weeks twelve leads sent something called "Quote Form Sent": a kind appeared.
 """
 
@@ -22,7 +22,7 @@ from veraison.playbook import Playbook
 
 HISTORY_DAYS = 182
 """How far back the usual pace and the longest pause of a kind are looked for."""
-MISSED = 12
+MISSED = 20
 """A kind is silent where at least so many leads would have shown it by now, at its usual share of all events ..."""
 PAUSE = 2.0
 """... and the pause is so many times the longest before it (mails go out every other week, fairs in spring) ..."""
