@@ -56,7 +56,7 @@ def demo(
     scores.explain(best, lang="fr", workspace=root)
 
     _step(6, "has the world changed?")
-    monitor.monitor(workspace=root)
+    monitor.watched(place(root))
 
     _step(7, "and now")
     name = "" if root == Path("workspace") else f" --workspace {root}"

@@ -1,11 +1,15 @@
 """The command that asks whether the model still fits the world."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from rich.markup import escape
 
-from veraison.cli.common import AsOfOption, PlaybookOption, WorkspaceOption, errors, moment, place, say
+from veraison.cli.common import AsOfOption, Place, PlaybookOption, WorkspaceOption, errors, moment, place, say
+
+if TYPE_CHECKING:
+    from monitoring.report import Verdict
 
 _COLOURS = {"none": "green", "hold": "yellow", "retrain": "magenta"}
 
@@ -22,11 +26,15 @@ def monitor(as_of: AsOfOption = None, workspace: WorkspaceOption = None, playboo
 
     Examples: veraison monitor   ·   veraison monitor --as-of 2026-03-01 | tail -1
     """
+    typer.echo(watched(place(workspace, playbook), as_of).to_json())
+
+
+def watched(where: Place, as_of: str | None = None) -> "Verdict":
+    """Run the monitor once and say for people what it found."""
     from monitoring.report import HTML, VERDICT  # noqa: PLC0415 (seconds to load)
     from monitoring.run import monitor as run_monitoring  # noqa: PLC0415
     from training.registry import Registry  # noqa: PLC0415
 
-    where = place(workspace, playbook)
     book = where.playbook()
     with where.store() as store:
         now = moment(as_of, store)
@@ -37,4 +45,4 @@ def monitor(as_of: AsOfOption = None, workspace: WorkspaceOption = None, playboo
     colour = _COLOURS[verdict.decision]
     errors.print(f"[bold {colour}]{verdict.decision}[/] {escape(verdict.message)}", soft_wrap=True)
     errors.print(f"reports: {reports / VERDICT}, {reports / HTML}", soft_wrap=True)
-    typer.echo(verdict.to_json())
+    return verdict
