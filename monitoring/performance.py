@@ -5,7 +5,7 @@ has not seen them, and nothing about them is open any more.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from data.log import EventLog, Floats, Ints
 from features import compute
 from training import metrics
 from training.bundle import Bundle
-from training.landmarks import Bools, Landmarks, conversions
+from training.landmarks import Bools, Landmarks, conversions, earliest_birth
 from veraison.playbook import Playbook
 
 DRAWS = 200
@@ -50,8 +50,12 @@ class Matured:
 
 
 def matured(log: EventLog, playbook: Playbook, pairs: Landmarks, *, born_after: int, at: int) -> Matured:
-    """Landmarks of the leads created since a moment whose outcomes within the primary horizon are known at `at`."""
+    """Landmarks of the persons new since a moment whose outcomes within the primary horizon are known at `at`.
+
+    ``born`` of the answer is the person's: a visitor whom a model has seen is not new under a customer's id.
+    """
     days = playbook.horizons.primary
+    pairs = replace(pairs, born=earliest_birth(log, pairs, at))
     over = (pairs.born >= born_after) & (pairs.as_of + days * MICROS_PER_DAY <= at)
     pairs = pairs[over]
     outcomes, usable = conversions(log, playbook, pairs, at)

@@ -47,7 +47,8 @@ class Cause:
 
 _WORDS: dict[str, Callable[[Cause], str]] = {
     "event_silent": lambda c: (
-        f"no {c.name!r} since {c.numbers['last'][:10]} (about {c.numbers['missed']} leads should have sent one)"
+        f"no {c.name!r} since {c.numbers['last'][:10]} (about {c.numbers['missed']} leads should have sent one"
+        + (f"; is it called {' or '.join(map(repr, c.numbers['instead']))} now?)" if "instead" in c.numbers else ")")
     ),
     "event_new": lambda c: f"{c.name!r} is new since {c.numbers['first'][:10]} ({c.numbers['leads']} leads lately)",
     "category_new": lambda c: f"the category {c.name!r} is new ({c.numbers['share']:.0%} of new leads)",

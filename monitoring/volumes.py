@@ -4,9 +4,10 @@ The commonest faults have a name: an event that is called otherwise since Tuesda
 source that nobody told us of. They are looked for by name, relative to what a model of a given snapshot could know,
 so that a model trained after the change no longer raises it.
 
-A worked example: five leads a week ask for a quote, never more than nine days apart. None has for 32 days while
-everything else went on: more than twice the longest pause has passed and twenty-three leads were to be expected, so the
-kind has fallen silent. In the same weeks twelve leads sent something called "Quote Form Sent": a kind appeared.
+A worked example: five leads a week ask for a quote, never more than six days apart. None has for two weeks while
+everything else went on: more than twice the longest pause has passed and ten leads were to be expected. Alone that
+could be a slow August. But since the day of the last one, eleven leads have sent something called "Quote Form Sent":
+a kind fell silent and a kind appeared.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from data.events import MICROS_PER_DAY, isoformat
+from data.events import MICROS_PER_DAY, isoformat, parse_instant
 from data.journey import Role, roles
 from data.log import Codes, EventLog, Ints
 from veraison.playbook import Playbook
@@ -24,6 +25,9 @@ HISTORY_DAYS = 182
 """How far back the usual pace and the longest pause of a kind are looked for."""
 MISSED = 20
 """A kind is silent where at least so many leads would have shown it by now, at its usual share of all events ..."""
+MISSED_IN_EXCHANGE = 8
+"""... or so many, where another kind appeared within `EXCHANGE_DAYS` of its last event ..."""
+EXCHANGE_DAYS = 14
 PAUSE = 2.0
 """... and the pause is so many times the longest before it (mails go out every other week, fairs in spring) ..."""
 LEAST_PAUSE_DAYS = 7
@@ -95,17 +99,22 @@ def structure(log: EventLog, seen: Arrivals, playbook: Playbook, traits: list[st
     traits   : names of the category traits to look at
     snapshot : microseconds UTC; a kind silent, or learnable, by then is known to the model
     """
-    known_silence = silent(seen, snapshot)
-    now = silent(seen, seen.at)
+    new = appeared(seen, playbook, snapshot=snapshot)
+    known = silent(seen, snapshot, MISSED_IN_EXCHANGE)
+    suspected = silent(seen, seen.at, MISSED_IN_EXCHANGE)
     return Structure(
-        silent={kind: numbers for kind, numbers in now.items() if kind not in known_silence},
-        appeared=appeared(seen, playbook, snapshot=snapshot),
+        silent={
+            kind: numbers | ({"instead": others} if others else {})
+            for kind, numbers in suspected.items()
+            if kind not in known and ((others := _instead(numbers, new)) or numbers["missed"] >= MISSED)
+        },
+        appeared=new,
         categories=new_categories(log, playbook, traits, snapshot=snapshot, at=seen.at),
     )
 
 
-def silent(seen: Arrivals, at: int) -> dict[str, Numbers]:
-    """Kinds that had fallen silent by a moment: when they were last seen and how many leads are missed since.
+def silent(seen: Arrivals, at: int, least: int = MISSED) -> dict[str, Numbers]:
+    """Kinds of which at least so many leads are missed at a moment: when it was last seen, and how many.
 
     Leads, not events: ten views of a page by one visitor are one accident.
     """
@@ -120,7 +129,7 @@ def silent(seen: Arrivals, at: int) -> dict[str, Numbers]:
         longest = int(np.diff(known[rows]).max()) if len(rows) > 1 else at - last
         upto = int(np.searchsorted(known, last, side="right"))
         missed = (stop - upto) * len(np.unique(lead[rows])) / (upto - since)
-        if missed >= MISSED and at - last > max(PAUSE * longest, LEAST_PAUSE_DAYS * MICROS_PER_DAY):
+        if missed >= least and at - last > max(PAUSE * longest, LEAST_PAUSE_DAYS * MICROS_PER_DAY):
             found[seen.kinds[code]] = {"last": isoformat(last), "missed": round(missed)}
     return found
 
@@ -192,6 +201,13 @@ def weekly(seen: Arrivals, recent_days: int) -> list[dict[str, Any]]:
         for code in np.argsort(-change, kind="stable")
         if recent[code] or before[code]
     ]
+
+
+def _instead(numbers: Numbers, new: dict[str, Numbers]) -> list[str]:
+    """The kinds that appeared about when this one fell silent."""
+    last = parse_instant(numbers["last"])
+    near = EXCHANGE_DAYS * MICROS_PER_DAY
+    return sorted(kind for kind, found in new.items() if abs(parse_instant(found["first"]) - last) <= near)
 
 
 def _spread(lead: Ints, code: Ints | Codes, size: int) -> tuple[Ints, int]:

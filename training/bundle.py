@@ -35,7 +35,7 @@ class Prediction:
     """(n, ...) what a bundle says of n feature rows.
 
     log_odds      : (n,) of conversion within the primary horizon
-    base          : the same for a lead of which nothing is told
+    base          : the same for the average lead of the training set
     contributions : (n, f) each feature's part; ``log_odds == base + contributions.sum()``
     probability   : (n, h) at each horizon of the playbook, never falling along h
     ready         : (n, 3) days by which 10, 50 and 90 % of those ready within the longest horizon are

@@ -40,6 +40,7 @@ class Judged:
     probability: dict[str, Floats]
     ready: Floats
     ripening: Outcomes
+    ripens: Bools
 
 
 def judge(log: EventLog, playbook: Playbook, origin: int, before: int, *, threads: int = 2) -> Judged:
@@ -65,7 +66,7 @@ def judge_with(
     outcomes, usable = conversions(log, playbook, pairs, before)
     usable &= outcomes.settled(max(horizons))
     pairs, outcomes = pairs[usable], outcomes[usable]
-    ripening, _ = ripenings(log, playbook, pairs, before)
+    ripening, ripens = ripenings(log, playbook, pairs, before)
     if not len(pairs):
         raise TrainingError(
             f"no lead created after {instant(origin):%Y-%m-%d} was followed for {max(horizons)} days before "
@@ -80,7 +81,7 @@ def judge_with(
             fitted = baseline.fit(baselines.features, baselines.outcomes, horizons, baselines.feature_set.categorical)
             probability[name] = fitted.predict(columns)
     person = log.persons(before)[pairs.lead].astype(np.int64)
-    return Judged(origin, horizons, pairs, person, outcomes, probability, prediction.ready, ripening)
+    return Judged(origin, horizons, pairs, person, outcomes, probability, prediction.ready, ripening, ripens)
 
 
 def later_pairs(log: EventLog, playbook: Playbook, origin: int, before: int) -> Landmarks:
@@ -138,7 +139,7 @@ def _of_time(judged: Judged, *, draws: int, seed: int) -> list[tuple[str, int, s
         everyone = np.arange(len(stop))
         low, high = bootstrap(c_index, judged.person, draws=min(draws, 50), seed=seed)
         rows.append((model, 0, "concordance", c_index(everyone), low, high, int(happened.sum())))
-    ripe = judged.ripening.within(longest) & (judged.ripening.duration > 0) & ~judged.pairs.ready
+    ripe = judged.ripening.within(longest) & judged.ripens
     if ripe.any():
         days, ready = judged.ripening.duration[ripe], judged.ready[ripe]
         inside = ((days >= ready[:, 0]) & (days <= ready[:, 2])).astype(np.float64)

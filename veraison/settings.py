@@ -45,7 +45,7 @@ class Workspace:
     @property
     def store_url(self) -> str:
         """SQLAlchemy address of the event store; SQLite inside the workspace unless told otherwise."""
-        return self.store_url_override or f"sqlite:///{self.database.absolute()}"
+        return self.store_url_override or _sqlite(self.database)
 
     @property
     def tracking(self) -> Path:
@@ -55,7 +55,7 @@ class Workspace:
     @property
     def tracking_uri(self) -> str:
         """MLflow's tracking store and registry."""
-        return self.tracking_uri_override or f"sqlite:///{self.tracking.absolute()}"
+        return self.tracking_uri_override or _sqlite(self.tracking)
 
     @property
     def artifacts(self) -> Path:
@@ -75,3 +75,8 @@ class Workspace:
             self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"{self.root}: no workspace can be made there ({error.strerror})") from error
+
+
+def _sqlite(path: Path) -> str:
+    """SQLAlchemy address of a file, whatever its folders are called: an address has a meaning for these two signs."""
+    return f"sqlite:///{str(path.absolute()).replace('%', '%25').replace('?', '%3F')}"

@@ -16,12 +16,14 @@ KEYS = ("email\x00x", "email\x00z", "phone\x001")
 
 @st.composite
 def some_statements(draw):
+    size = draw(st.integers(0, 14))
     rows = draw(
         st.lists(
             st.tuples(
                 st.integers(0, 6), st.integers(0, 2), st.sampled_from(LEADS), st.sampled_from(LEADS + KEYS)
             ).filter(lambda row: row[2] != row[3]),
-            max_size=14,
+            min_size=size,
+            max_size=size,
         )
     )
     return [
@@ -111,6 +113,17 @@ def test_an_address_joins_the_people_behind_merged_ids():
         ]
     )
     assert who.person("L2", 31) == "L1"
+
+
+def test_an_address_of_a_merged_id_joins_its_person_to_the_first_that_had_it():
+    who = Identity(
+        [
+            Statement(10, 10, "m1", "L1", key="k"),
+            Statement(20, 20, "m2", "a", "L2"),
+            Statement(30, 30, "m3", "a", key="k"),
+        ]
+    )
+    assert (who.person("L2", 31), who.person("a", 31)) == ("L1", "L1")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from tests.histories import alias, at, identify, log_of, playbook, track
 BOOK = playbook(features={"traits": {"source": "category"}})
 
 
-def quotes_and_visits(quotes_until: float = 100, *, renamed: bool = False, days: int = 140) -> list[Event]:
+def quotes_and_visits(quotes_until: float = 100, *, renamed: bool = False, days: int = 142) -> list[Event]:
     """Twenty visits a day of different leads, and every second day a quote, called otherwise from some day on."""
     found = []
     for day in range(days):
@@ -33,6 +33,7 @@ def test_a_renamed_event_is_a_silent_one_and_a_new_one():
     assert list(changed.silent) == ["Quote"]
     assert list(changed.appeared) == ["Quote Sent"]
     assert changed.silent["Quote"]["last"].startswith("2026-04-09")
+    assert changed.silent["Quote"]["instead"] == ["Quote Sent"]
     assert changed.appeared["Quote Sent"]["first"].startswith("2026-04-11")
     assert changed.appeared["Quote Sent"]["leads_known_to_model"] == 0
     assert changed.names == {"Quote", "Quote Sent"}
@@ -45,8 +46,14 @@ def test_a_model_that_was_made_later_knows():
 
 def test_silence_takes_time_to_be_one():
     log = log_of(*quotes_and_visits())
-    assert structure(log, snapshot=100, now=110).silent == {}
-    assert list(structure(log, snapshot=100, now=135).silent) == ["Quote"]
+    assert structure(log, snapshot=100, now=120).silent == {}
+    assert structure(log, snapshot=100, now=139).silent["Quote"] == {"last": "2026-04-09T21:36:00Z", "missed": 20}
+
+
+def test_silence_is_believed_sooner_where_something_else_began():
+    log = log_of(*quotes_and_visits(renamed=True))
+    assert structure(log, snapshot=100, now=115).names == set()
+    assert structure(log, snapshot=100, now=120).names == {"Quote", "Quote Sent"}
 
 
 def test_what_comes_every_other_week_is_not_silent_between():
@@ -64,7 +71,7 @@ def test_a_quiet_season_of_everything_is_no_silence_of_a_kind():
 def test_only_what_was_known_by_then_counts():
     late = track("late", "Quote", 101, known=150)
     log = log_of(*quotes_and_visits(), late)
-    assert list(structure(log, snapshot=100, now=135).silent) == ["Quote"]
+    assert list(structure(log, snapshot=100, now=140).silent) == ["Quote"]
 
 
 def test_an_event_that_a_merge_shows_twice_counts_once():

@@ -1,5 +1,7 @@
 """The served curve: whatever the hazard and the explained probability say, it never contradicts itself."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,7 +15,8 @@ AT = np.searchsorted(EDGES, HORIZONS)
 LEVELS = np.array([0.0001, 0.1, 0.5, 0.9, 0.9999])
 
 rises = st.one_of(st.floats(1e-12, 1e-6), st.floats(1e-6, 5), st.floats(5, 1e6))
-hazards = st.lists(st.lists(rises, min_size=7, max_size=7), min_size=1, max_size=5).map(
+rises_or_none = st.one_of(st.just(0.0), rises)  # next to a high hazard a low one leaves no trace in a sum
+hazards = st.lists(st.tuples(rises, *[rises_or_none] * 6), min_size=1, max_size=5).map(
     lambda rows: np.concatenate([np.zeros((len(rows), 1)), np.cumsum(rows, axis=1)], axis=1)
 )
 log_odds = st.one_of(
@@ -34,7 +37,7 @@ def days_by(cumulative, edges=EDGES):
 
 
 def logistic(z):
-    small = np.exp(-abs(z))
+    small = math.exp(-abs(z))
     return 1 / (1 + small) if z >= 0 else small / (1 + small)
 
 
@@ -44,8 +47,7 @@ def test_probabilities_never_cross_and_the_primary_one_is_the_explained_one(cumu
     assert (probability >= 0).all()
     assert (probability <= 1).all()
     assert (np.diff(probability, axis=1) >= 0).all()
-    np.testing.assert_allclose(probability[:, primary], logistic(z), rtol=1e-15, atol=0)
-    assert len({*probability[:, primary].tolist()}) == 1  # whatever the hazard says
+    assert {*probability[:, primary].tolist()} == {logistic(z)}  # to the bit, whatever the hazard says
 
 
 @given(hazards, st.floats(-13.8, 13.8))

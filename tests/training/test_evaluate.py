@@ -12,7 +12,7 @@ from data.simulator import simulate
 from data.store import Store
 from serving.scorer import score
 from tests import market
-from tests.histories import at, ingest, log_of, playbook, track
+from tests.histories import at, identify, ingest, log_of, playbook, track
 from training import metrics
 from training.baselines import BaseRate, Logistic
 from training.evaluate import OURS, judge, measure
@@ -47,8 +47,12 @@ def value(figures, model, horizon, metric, column="value"):
 
 def test_a_model_is_the_same_whatever_became_known_after_its_snapshot():
     known = [event for event in market.events() if event.known_at < ORIGIN]
-    late = [replace(event, event_id=f"x{n}", known_at=ORIGIN + n) for n, event in enumerate(known[:500])]
-    logs = [log_of(*events, keys=("email",)) for events in (known, [*known, *late])]
+    later = [event for event in market.events() if event.known_at >= ORIGIN]
+    for lead in range(60):  # of the past, but known too late: a win, an act and a country that nobody had heard of
+        late = [track(f"L{lead:04d}", kind, 75, known=80 + lead / 100) for kind in ("Deal Won", "Newly Named")]
+        late.append(identify(f"L{lead:04d}", 75, known=80 + lead / 100, country="XX"))
+        later += [replace(event, event_id=f"late-{lead}-{n}") for n, event in enumerate(late)]
+    logs = [log_of(*events, keys=("email",)) for events in (known, [*known, *later])]
     versions = {fit(training_set(log, BOOK, before=ORIGIN), BOOK, before=ORIGIN, threads=1).version for log in logs}
     assert len(versions) == 1
 

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import sqlalchemy as sa
 
 from data import scorelog
 from data.store import Store
 from serving.scorer import ExplainedScore, Reason
 from veraison.cli import common, main
 from veraison.cli.scores import card
+from veraison.settings import Workspace
 
 # MLflow and SQLAlchemy of today
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
@@ -153,6 +155,14 @@ def test_names_are_printed_as_they_are(veraison, tmp_path):
     assert ran.out.startswith(f"{folder}/events.ndjson: 1 new events")
     assert ran.err.startswith(f"  {folder}/events.ndjson line 2: ")
     assert veraison("ingest", folder / "none.ndjson").error.startswith(f"{folder}/none.ndjson: ")
+
+
+def test_a_workspace_may_be_called_anything(veraison, tmp_path):
+    folder = tmp_path / "a%20b? #é"
+    assert veraison("ingest", events_file(tmp_path, GOOD), "-w", folder).code == 0
+    assert [path.name for path in folder.iterdir()] == ["veraison.db"]
+    for url, path in (("store_url", "database"), ("tracking_uri", "tracking")):
+        assert Path(sa.make_url(getattr(Workspace(folder), url)).database) == getattr(Workspace(folder), path)
 
 
 def test_a_card_prints_names_and_reasons_as_they_are(veraison):

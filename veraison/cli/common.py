@@ -20,6 +20,8 @@ from veraison.playbook import Playbook, load_playbook
 from veraison.settings import Settings, Workspace
 
 # Much of what is printed are names that others gave: colons in them are no pictures, and `escape` keeps their brackets.
+_LATEST = parse_instant("9000-01-01T00:00:00Z")
+
 out = Console(highlight=False, emoji=False)
 errors = Console(stderr=True, highlight=False, emoji=False)
 
@@ -91,11 +93,19 @@ def moment(text: str | None, store: Store) -> int:
 
 
 def parse_moment(text: str, option: str = "--as-of") -> int:
-    """Microseconds of ``2026-03-01T09:00:00Z``; a date alone is its midnight UTC."""
+    """The moment an option gives, microseconds UTC; a bad one is a mistake of usage."""
     try:
-        return parse_instant(f"{text}T00:00:00Z" if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else text)
+        return read_moment(text)
     except ValueError as problem:
         misused(f"{option}: {problem}")
+
+
+def read_moment(text: str) -> int:
+    """Microseconds of ``2026-03-01T09:00:00Z``; a date alone is its midnight UTC. ValueError outside 1970 to 9000."""
+    found = parse_instant(f"{text}T00:00:00Z" if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else text)
+    if not 0 <= found < _LATEST:
+        raise ValueError(f"{text!r} is outside 1970 to 9000")
+    return found
 
 
 def misused(sentence: str) -> NoReturn:

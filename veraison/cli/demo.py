@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.rule import Rule
 
+from data.events import isoformat
 from veraison.cli import data, models, monitor, scores
 from veraison.cli.common import WorkspaceOption, out, place
 from veraison.errors import VeraisonError
@@ -20,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    leads: Annotated[int, typer.Option(help="How many leads the market has.", min=300)] = 2000,
+    leads: Annotated[int, typer.Option(help="How many leads the market has.", min=300)] = 1500,
     days: Annotated[int, typer.Option(help="How long it is watched, in days.", min=120)] = 365,
     seed: Annotated[int, typer.Option(help="Same seed, same market.")] = 7,
     workspace: WorkspaceOption = None,
@@ -59,9 +60,11 @@ def demo(
     monitor.watched(place(root))
 
     _step(7, "and now")
+    with where.store() as store:
+        end = isoformat((store.newest() or 0) + 1)  # at today's clock all leads of this market would be stale
     name = "" if root == Path("workspace") else f" --workspace {root}"
     out.print(
-        f"the page and the API : veraison serve{name}   then open http://127.0.0.1:3000/\n"
+        f"the page and the API : veraison serve{name}   then open http://127.0.0.1:3000/?as_of={end}\n"
         f"one lead             : veraison explain {best}{name}\n"
         f"reports              : {root / 'reports'}\n"
         f"experiments          : mlflow ui --backend-store-uri {where.workspace.tracking_uri}",

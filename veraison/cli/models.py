@@ -59,10 +59,6 @@ def train(
 
     Example: veraison train --as-of 2026-01-01
     """
-    from training.jobs import train as run_training  # noqa: PLC0415 (MLflow and Altair take seconds to load)
-    from training.registry import CHALLENGER, CHAMPION, Registry  # noqa: PLC0415
-
-    logging.getLogger("alembic").setLevel(logging.ERROR)
     where = place(workspace, playbook)
     book = where.playbook()
     with where.store() as store:
@@ -70,6 +66,11 @@ def train(
         for warning in check_names(book, store.kinds()):
             note(warning)
         log = store.scan()
+
+    from training.jobs import train as run_training  # noqa: PLC0415 (seconds to load: mistakes are told before)
+    from training.registry import CHALLENGER, CHAMPION, Registry  # noqa: PLC0415
+
+    logging.getLogger("alembic").setLevel(logging.ERROR)
     registry = Registry(where.workspace)
     trained = run_training(
         log,

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from data import scorelog
-from data.events import isoformat, parse_instant
+from data.events import isoformat
 from data.log import EventLog
 from veraison.cli.common import (
     AsOfOption,
@@ -27,6 +27,7 @@ from veraison.cli.common import (
     moment,
     out,
     place,
+    read_moment,
     writing,
 )
 from veraison.errors import UnknownLeadError, VeraisonError
@@ -131,7 +132,7 @@ def read_pairs(path: Path) -> tuple[list[str], list[int]]:
                     if not row[name]:
                         raise VeraisonError(f"{path} line {rows.line_num}: {name} is empty")
                 try:
-                    moments.append(parse_instant(row["as_of"]))
+                    moments.append(read_moment(row["as_of"]))
                 except ValueError as problem:
                     raise VeraisonError(f"{path} line {rows.line_num}: as_of: {problem}") from None
                 lead_ids.append(row["lead_id"])
@@ -200,7 +201,7 @@ def card(one: "ExplainedScore", primary: int, language: "Language") -> Panel:
     grid.add_column(width=16)
     grid.add_column()
     widest = max([abs(reason.points) for reason in one.reasons], default=1.0)
-    grid.add_row(f"{one.base:.1f}", "", "prospect moyen" if french else "a lead of which nothing is told")
+    grid.add_row(f"{one.base:.1f}", "", "prospect moyen" if french else "the average lead")
     for reason in one.reasons:
         bar = "█" * max(1, round(14 * abs(reason.points) / widest))
         colour = "green" if reason.points > 0 else "red"
