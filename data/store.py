@@ -54,8 +54,11 @@ class Store:
         if self.engine.dialect.name == "sqlite":
             sa.event.listen(self.engine, "connect", _sqlite_pragmas)
         try:
-            with self._writing() as connection:
-                self._check_version(connection)
+            with self._reading() as connection:
+                complete = self._is_complete(connection)
+            if not complete:
+                with self._writing() as connection:
+                    self._complete(connection)
         except BaseException:
             self.engine.dispose()
             raise
@@ -160,18 +163,22 @@ class Store:
         with self._reading() as connection:
             return [Rejection(row.source, row.line, row.reason, row.raw) for row in connection.execute(query)]
 
-    def _check_version(self, connection: sa.Connection) -> None:
-        """Make the tables, unless they are there; a newer store is left as it is."""
-        found = None
-        if sa.inspect(connection).has_table(meta.name):
-            found = connection.execute(sa.select(meta.c.value).where(meta.c.name == "schema_version")).scalar()
+    def _is_complete(self, connection: sa.Connection) -> bool:
+        """Whether all tables are there; StoreError where a newer version made them."""
+        there = set(sa.inspect(connection).get_table_names())
+        if meta.name not in there:
+            return False
+        found = connection.execute(sa.select(meta.c.value).where(meta.c.name == "schema_version")).scalar()
         if found is not None and not (found.isdecimal() and int(found) <= SCHEMA_VERSION):
             raise StoreError(
                 f"this workspace was written by a newer Véraison (store version {found}, this one reads up to "
                 f"{SCHEMA_VERSION}); upgrade with: pip install --upgrade veraison"
             )
-        metadata.create_all(connection)
-        if found is None:
+        return found is not None and there >= set(metadata.tables)
+
+    def _complete(self, connection: sa.Connection) -> None:
+        if not self._is_complete(connection):  # nobody else has made them meanwhile
+            metadata.create_all(connection)
             self._insert(connection, meta, [{"name": "schema_version", "value": str(SCHEMA_VERSION)}])
 
     @contextmanager

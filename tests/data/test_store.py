@@ -311,3 +311,11 @@ def test_a_store_that_breaks_later_says_so_in_one_line(tmp_path):
         with pytest.raises(StoreError, match=r"^the store .* cannot be used: .*malformed") as raised:
             store.scan()
         assert "\n" not in str(raised.value)
+
+
+def test_a_store_can_be_read_while_another_writes(store_url):
+    with Store(store_url) as writer, writer._writing():
+        started = time.monotonic()
+        with Store(store_url) as reader:
+            assert reader.scan().leads == []
+        assert time.monotonic() - started < 10

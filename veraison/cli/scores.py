@@ -74,9 +74,9 @@ def score_command(
     where = place(workspace, playbook)
     bundle = load_champion(where.workspace)
     with where.store(keys=bundle.playbook.identity.keys) as store:
+        now = moment(as_of, store) if pairs is None else 0
         log = store.scan()
         if pairs is None:
-            now = moment(as_of, store)
             lead_ids = visible_leads(log, now)
             pairs = lead_ids, [now] * len(lead_ids)
         scores = score(bundle, log, *pairs, threads=where.settings.threads)
