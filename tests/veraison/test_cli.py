@@ -202,7 +202,7 @@ def test_scores_are_the_same_in_every_format(veraison, workspace, tmp_path):
 def test_every_asked_pair_is_a_row_and_asking_leaves_no_trace(veraison, workspace, tmp_path):
     pairs = tmp_path / "pairs.csv"
     pairs.write_text(
-        "\ufeffas_of,lead_id,note\n2025-07-01T00:00:00Z,L00400,x\n2025-01-01T00:00:00Z,L00400,\n\n2025-07-01T02:00:00+02:00,nobody,\n"
+        "\ufeffas_of,lead_id,note\n2025-07-01,L00400,x\n2025-01-01T00:00:00Z,L00400,\n\n2025-07-01T02:00:00+02:00,nobody,\n"
     )
     with Store(f"sqlite:///{workspace / 'veraison.db'}") as store:
         before = scorelog.count(store)
@@ -376,9 +376,10 @@ def test_a_file_that_is_not_there_or_not_of_use_is_one_line(veraison, trained_wo
             "line 3: as_of: 'soon' is not a date; write it as 2026-03-01T09:12:00Z",
         ),
         (
-            "lead_id,as_of\nL1,2026-03-01\n",
-            "line 2: as_of: the date '2026-03-01' has no zone; write it as 2026-03-01T00:00:00Z",
+            "lead_id,as_of\nL1,2026-03-01T00:00\n",
+            "line 2: as_of: the date '2026-03-01T00:00' has no zone; write it as 2026-03-01T00:00:00Z",
         ),
+        ("lead_id,as_of\nL1,1969-12-31\n", "line 2: as_of: '1969-12-31' is outside 1970 to 9000"),
         ("lead_id,as_of\nL1\n", "line 2: as_of is empty"),
         ("lead_id,as_of\n,2026-03-01T00:00:00Z\n", "line 2: lead_id is empty"),
         (b"lead_id,as_of\n\xff,2026-03-01T00:00:00Z\n", "cannot be read ("),
