@@ -22,6 +22,7 @@ from veraison.playbook import Playbook
 DRAWS = 200
 ROWS = 20_000
 """Landmarks that are measured at most, the newest; more would narrow no interval that matters."""
+PROMISED = ("log_loss", "auc", "ece")
 RATIO = "observed_to_expected"
 
 
@@ -109,6 +110,12 @@ def figures(seen: Matured, probability: Floats, *, seed: int) -> dict[str, Any]:
         value = measure(seen.happened, probability)
         found[name] = {"value": _shown(value), "low": _shown(low), "high": _shown(high)}
     return found
+
+
+def named(figures: dict[str, Any], days: int) -> dict[str, float]:
+    """Figures by the names that training logs with a model, ``auc_30d``."""
+    found = {f"{name}_{days}d": figures[name]["value"] for name in PROMISED if name in figures}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def ratio(happened: Bools, probability: Floats) -> float:

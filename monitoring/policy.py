@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from monitoring.drift import PROBABILITY, Drift
 from monitoring.performance import RATIO
-from monitoring.volumes import Structure
+from monitoring.volumes import EVERYTHING, Structure
 from training.bundle import Bundle
 from veraison.playbook import Monitoring, Playbook
 
@@ -94,7 +94,7 @@ def structural(found: Structure, champion: Bundle, playbook: Playbook) -> list[C
 
     A silent kind that neither the model nor the journey uses is reported, not acted on.
     """
-    used = {*champion.feature_set.kinds, *journey_events(playbook)}
+    used = {*champion.feature_set.kinds, *journey_events(playbook), EVERYTHING}
     return [
         *(Cause("event_silent", name, name in used, found.silent[name]) for name in sorted(found.silent)),
         *(Cause("event_new", name, True, found.appeared[name]) for name in sorted(found.appeared)),
@@ -153,6 +153,8 @@ def decide(causes: list[Cause], playbook: Playbook, *, scored: int, plan: Plan) 
 
 def _why_wait(acting: list[Cause], playbook: Playbook, plan: Plan) -> str | None:
     """Why a challenger trained now would not help, or could not be judged; None where it would and could."""
+    if EVERYTHING in [cause.name for cause in acting]:
+        return "Nothing arrives any more: it is not the model that needs repair."
     rules, own = playbook.monitoring, journey_events(playbook)
     broken = [cause.name for cause in acting if cause.kind == "event_silent" and cause.name in own]
     if broken:

@@ -16,7 +16,8 @@ import numpy as np
 
 from data.events import MICROS_PER_DAY, isoformat
 from data.log import EventLog, Floats, Ints
-from monitoring.performance import Matured, chances, figures
+from monitoring import performance
+from monitoring.performance import Matured
 from training import metrics
 from training.bundle import Bundle
 from training.fit import fit, training_set
@@ -136,17 +137,19 @@ def renew(
     challenger = fit(data, playbook, before=before, base_odds=champion.base_odds, threads=threads)
     say("comparing champion and challenger on outcomes neither has seen")
     seed = playbook.training.seed
-    old, new = (chances(log, bundle, unseen, playbook.horizons.primary, threads) for bundle in (champion, challenger))
+    primary = playbook.horizons.primary
+    old, new = (performance.chances(log, one, unseen, primary, threads) for one in (champion, challenger))
     gate = compare(unseen.happened, unseen.person, old, new, playbook.monitoring, seed=seed)
     folder = reports / "renewal" / challenger.version
     folder.mkdir(parents=True, exist_ok=True)
-    record = {
+    record: dict[str, Any] = {
         "gate": asdict(gate),
-        "champion": {"version": champion.version} | figures(unseen, old, seed=seed),
-        "challenger": {"version": challenger.version} | figures(unseen, new, seed=seed),
+        "champion": {"version": champion.version} | performance.figures(unseen, old, seed=seed),
+        "challenger": {"version": challenger.version} | performance.figures(unseen, new, seed=seed),
     }
     (folder / "gate.json").write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8")
-    registered = _register(registry, challenger, gate, folder)
+    promise = performance.named(record["challenger"], primary)
+    registered = _register(registry, challenger, gate, promise, folder)
     if gate.passed:
         say(f"promoting version {registered.number}")
         registry.assign(CHAMPION, registered.number)
@@ -155,7 +158,9 @@ def renew(
     return Renewal(registered, gate.passed, gate, sentence)
 
 
-def _register(registry: Registry, challenger: Bundle, gate: Gate, folder: Path) -> Registered:
+def _register(
+    registry: Registry, challenger: Bundle, gate: Gate, promise: dict[str, float], folder: Path
+) -> Registered:
     """The challenger's place in the registry; the very same model, tried again, keeps the number it has."""
     known = next((one for one in registry.versions() if one.version == challenger.version), None)
     if known is not None:
@@ -164,7 +169,7 @@ def _register(registry: Registry, challenger: Bundle, gate: Gate, folder: Path) 
     numbers: dict[str, Any] = asdict(gate)
     return registry.register(
         challenger,
-        metrics={f"gate_{name}": float(value) for name, value in numbers.items()},
+        metrics=promise | {f"gate_{name}": float(value) for name, value in numbers.items()},
         params={"as_of": challenger.facts["as_of"], "playbook": challenger.playbook.fingerprint},
         reports=folder,
         alias=CHALLENGER,

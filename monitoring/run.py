@@ -9,6 +9,7 @@ import numpy as np
 
 from data.events import MICROS_PER_DAY, isoformat, parse_instant
 from data.log import EventLog
+from features.catalogue import learn
 from monitoring import drift, performance, policy, renewal, report, volumes
 from monitoring.report import Verdict
 from training.bundle import Bundle
@@ -50,8 +51,7 @@ def monitor(
     html.unlink(missing_ok=True)
     inputs = drift.compare(champion, chunk, html, seed=playbook.training.seed, threads=threads)
     seen = volumes.arrivals(store_log, as_of)
-    traits = [trait.name for trait in champion.feature_set.traits if trait.kind == "category"]
-    changed = volumes.structure(store_log, seen, playbook, traits, snapshot=snapshot)
+    changed = volumes.structure(store_log, seen, playbook, champion.feature_set, snapshot=snapshot)
 
     say("measuring the champion where outcomes have matured")
     new = performance.matured(store_log, playbook, pairs, born_after=snapshot, at=as_of)
@@ -67,9 +67,11 @@ def monitor(
     plan = policy.Plan(None, 0, new.converted)
     if before is not None:
         learned = [performance.conversions_known(store_log, playbook, at) for at in (snapshot, before)]
-        unknown = volumes.structure(store_log, seen, playbook, traits, snapshot=before).names
         unseen = new[new.pairs.born >= before]
-        plan = policy.Plan(before, learned[1] - learned[0], unseen.converted, frozenset(changed.names - unknown))
+        early = pairs[pairs.as_of < before]
+        its_features = learn(store_log, playbook, early.lead, early.as_of)
+        learnable = volumes.learnable(changed, seen, its_features, snapshot=before)
+        plan = policy.Plan(before, learned[1] - learned[0], unseen.converted, learnable)
     judgement = policy.decide(causes, playbook, scored=len(chunk), plan=plan)
     decision, reason, renewed = judgement.decision, judgement.reason, None
     if decision == "retrain" and before is not None:
@@ -136,7 +138,7 @@ def _performance(
 def _promised(registry: Registry, registered: Registered, primary: int) -> dict[str, float]:
     """What was measured when the champion was made, by the same names as the figures."""
     logged = registry.metrics(registered.number)
-    names = {name: f"{name}_{primary}d" for name in ("log_loss", "auc", "ece")}
+    names = {name: f"{name}_{primary}d" for name in performance.PROMISED}
     return {name: round(logged[key], 5) for name, key in names.items() if key in logged}
 
 

@@ -19,6 +19,7 @@ import polars as pl
 from data.events import MICROS_PER_DAY, isoformat, parse_instant
 from data.journey import Role, roles
 from data.log import Codes, EventLog, Ints
+from features.catalogue import FeatureSet
 from veraison.playbook import Playbook
 
 HISTORY_DAYS = 182
@@ -35,9 +36,9 @@ LEAST_PAUSE_DAYS = 7
 APPEARED = 10
 """A kind or a category appears where so many different leads of the newest chunk show it."""
 GROWTH = 2.0
-"""... and its share of leads is so many times the one before the snapshot."""
-LEARNABLE = 20
-"""Leads that must show a kind or category before training gives it a column or a code (features.catalogue.learn)."""
+"""... and they are so many times as many as its share of leads before the snapshot lets expect, and beyond chance."""
+EVERYTHING = "any event"
+"""The name under which the silence of all kinds together is told."""
 _TEACHING = ("identify", "group", "alias")
 _CLOSING = (Role.converted, Role.lost, Role.opted_out)
 
@@ -51,11 +52,6 @@ class Structure:
     silent: dict[str, Numbers]
     appeared: dict[str, Numbers]
     categories: dict[str, Numbers]
-
-    @property
-    def names(self) -> set[str]:
-        """All of them."""
-        return {*self.silent, *self.appeared, *self.categories}
 
 
 @dataclass(frozen=True)
@@ -93,49 +89,63 @@ def arrivals(log: EventLog, at: int) -> Arrivals:
     )
 
 
-def structure(log: EventLog, seen: Arrivals, playbook: Playbook, traits: list[str], *, snapshot: int) -> Structure:
-    """What a model of the snapshot could not know and the newest chunk shows.
+def structure(log: EventLog, seen: Arrivals, playbook: Playbook, known: FeatureSet, *, snapshot: int) -> Structure:
+    """What a model could not know and the newest chunk shows.
 
-    traits   : names of the category traits to look at
-    snapshot : microseconds UTC; a kind silent, or learnable, by then is known to the model
+    known    : the model's features; a kind or a category without a column or a code of its own is new to it
+    snapshot : microseconds UTC, when it learned; a kind that was silent by then is silent to it
     """
-    new = appeared(seen, playbook, snapshot=snapshot)
-    known = silent(seen, snapshot, MISSED_IN_EXCHANGE)
+    new = appeared(seen, playbook, known, snapshot=snapshot)
+    already = silent(seen, snapshot, MISSED_IN_EXCHANGE)
     suspected = silent(seen, seen.at, MISSED_IN_EXCHANGE)
     return Structure(
         silent={
             kind: numbers | ({"instead": others} if others else {})
             for kind, numbers in suspected.items()
-            if kind not in known and ((others := _instead(numbers, new)) or numbers["missed"] >= MISSED)
+            if kind not in already and ((others := _instead(numbers, new)) or numbers["missed"] >= MISSED)
         },
         appeared=new,
-        categories=new_categories(log, playbook, traits, snapshot=snapshot, at=seen.at),
+        categories=new_categories(log, playbook, known, snapshot=snapshot, at=seen.at),
+    )
+
+
+def learnable(changed: Structure, seen: Arrivals, learned: FeatureSet, *, snapshot: int) -> frozenset[str]:
+    """Names of the changes that a model with these features, of this snapshot, would know."""
+    categories = {f"{trait.name}={category}" for trait in learned.traits for category in trait.categories}
+    silent_then = silent(seen, snapshot, MISSED_IN_EXCHANGE)
+    return frozenset(
+        {*changed.silent} & {*silent_then} | {*changed.appeared} & {*learned.kinds} | {*changed.categories} & categories
     )
 
 
 def silent(seen: Arrivals, at: int, least: int = MISSED) -> dict[str, Numbers]:
     """Kinds of which at least so many leads are missed at a moment: when it was last seen, and how many.
 
-    Leads, not events: ten views of a page by one visitor are one accident.
+    Leads, not events: ten views of a page by one visitor are one accident. What is missed of a kind goes by the other
+    events that came meanwhile, so that a quiet season is no silence; what is missed of `EVERYTHING`, by the calendar.
     """
     stop = int(np.searchsorted(seen.known, at))
     known, kind, lead = seen.known[:stop], seen.kind[:stop], seen.lead[:stop]
     found = {}
-    for code in np.unique(kind):
-        rows = np.flatnonzero(kind == code)
+    for code in (*np.unique(kind), None)[: None if stop else 0]:
+        rows = np.arange(stop) if code is None else np.flatnonzero(kind == code)
         last = int(known[rows[-1]])
         since = int(np.searchsorted(known, last - HISTORY_DAYS * MICROS_PER_DAY))
         rows = rows[rows >= since]
-        longest = int(np.diff(known[rows]).max()) if len(rows) > 1 else at - last
+        longest = int(np.diff(known[rows]).max(initial=0))
         upto = int(np.searchsorted(known, last, side="right"))
-        missed = (stop - upto) * len(np.unique(lead[rows])) / (upto - since)
+        leads = len(np.unique(lead[rows]))
+        if code is None:
+            missed = leads * (at - last) / max(last - int(known[since]), 1)
+        else:
+            missed = leads * (stop - upto) / (upto - since)
         if missed >= least and at - last > max(PAUSE * longest, LEAST_PAUSE_DAYS * MICROS_PER_DAY):
-            found[seen.kinds[code]] = {"last": isoformat(last), "missed": round(missed)}
+            found[EVERYTHING if code is None else seen.kinds[code]] = {"last": isoformat(last), "missed": round(missed)}
     return found
 
 
-def appeared(seen: Arrivals, playbook: Playbook, *, snapshot: int) -> dict[str, Numbers]:
-    """Kinds that too few leads showed before the snapshot, and that leads of the newest chunk do.
+def appeared(seen: Arrivals, playbook: Playbook, known: FeatureSet, *, snapshot: int) -> dict[str, Numbers]:
+    """Kinds without a column of their own that clearly more leads of the newest chunk show than before the snapshot.
 
     Messages that teach traits, and events that close a journey, are no inputs and are left out.
     """
@@ -146,17 +156,17 @@ def appeared(seen: Arrivals, playbook: Playbook, *, snapshot: int) -> dict[str, 
     before, of_before = _spread(seen.lead[early], seen.kind[early], len(seen.kinds))
     found = {}
     for code in _grown(now, of_chunk, before, of_before):
-        if role[code] not in _CLOSING and seen.kinds[code] not in _TEACHING:
+        kind = seen.kinds[code]
+        if role[code] not in _CLOSING and kind not in _TEACHING and kind not in known.kinds:
             first = isoformat(int(seen.known[seen.kind == code][0]))
-            numbers = {"first": first, "leads": int(now[code]), "leads_known_to_model": int(before[code])}
-            found[seen.kinds[code]] = numbers
+            found[kind] = {"first": first, "leads": int(now[code]), "leads_before": int(before[code])}
     return found
 
 
 def new_categories(
-    log: EventLog, playbook: Playbook, traits: list[str], *, snapshot: int, at: int
+    log: EventLog, playbook: Playbook, known: FeatureSet, *, snapshot: int, at: int
 ) -> dict[str, Numbers]:
-    """Categories, as ``trait=category``, that too few leads had before the snapshot and many learned since have.
+    """Categories without a code, as ``trait=category``, that clearly more leads have than before the snapshot.
 
     Counted among the leads whose trait became known in the newest chunk; the share that counts is
     ``monitoring.category_share``.
@@ -165,21 +175,18 @@ def new_categories(
     chunk = (log.trait_known < at) & (log.trait_known >= at - playbook.monitoring.recent_days * MICROS_PER_DAY)
     early = log.trait_known < snapshot
     found = {}
-    for name in traits:
-        if name not in log.trait_names:
+    for trait in known.traits:
+        if trait.kind != "category" or trait.name not in log.trait_names:
             continue
-        mine = log.trait_name == log.trait_names.index(name)
+        mine = log.trait_name == log.trait_names.index(trait.name)
         size = len(log.trait_texts)
         now, of_chunk = _spread(rows[mine & chunk], log.trait_text[mine & chunk], size)
         before, of_before = _spread(rows[mine & early], log.trait_text[mine & early], size)
         for code in _grown(now, of_chunk, before, of_before):
-            share = now[code] / of_chunk
-            if share >= playbook.monitoring.category_share:
-                found[f"{name}={log.trait_texts[code]}"] = {
-                    "leads": int(now[code]),
-                    "share": round(float(share), 4),
-                    "leads_known_to_model": int(before[code]),
-                }
+            text, share = log.trait_texts[code], float(now[code] / of_chunk)
+            if share >= playbook.monitoring.category_share and text not in trait.categories:
+                numbers = {"leads": int(now[code]), "share": round(share, 4), "leads_before": int(before[code])}
+                found[f"{trait.name}={text}"] = numbers
     return found
 
 
@@ -217,6 +224,7 @@ def _spread(lead: Ints, code: Ints | Codes, size: int) -> tuple[Ints, int]:
 
 
 def _grown(now: Ints, of_chunk: int, before: Ints, of_before: int) -> list[int]:
-    """Codes that enough leads of the chunk show and that were too rare before to be learned."""
-    more = now / max(of_chunk, 1) >= GROWTH * before / max(of_before, 1)
-    return np.flatnonzero((now >= APPEARED) & (before < LEARNABLE) & more).tolist()
+    """Codes that enough leads of the chunk show, and more than chance makes of the share there was before."""
+    expected = before / max(of_before, 1) * of_chunk
+    bound = np.maximum(APPEARED, GROWTH * expected + 3 * np.sqrt(expected))
+    return np.flatnonzero(now >= bound).tolist()

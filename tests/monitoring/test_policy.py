@@ -5,7 +5,7 @@ import pytest
 from monitoring import policy
 from monitoring.drift import ColumnDrift, Drift
 from monitoring.policy import Cause, Plan, decide
-from monitoring.volumes import Structure
+from monitoring.volumes import EVERYTHING, Structure
 from tests import market
 from tests.histories import playbook
 
@@ -83,6 +83,12 @@ def test_without_the_journeys_own_events_nothing_can_be_learned():
     held = decide([Cause("event_silent", "Deal Won", True, SILENT.numbers)], BOOK, scored=1_000, plan=READY)
     assert held.decision == "hold"
     assert "[journey]" in held.reason
+
+
+def test_where_nothing_arrives_it_is_not_the_model():
+    held = decide([Cause("event_silent", EVERYTHING, True, SILENT.numbers)], BOOK, scored=0, plan=READY)
+    assert held.decision == "hold"
+    assert "Nothing arrives" in held.reason
 
 
 def test_a_silent_event_acts_where_the_model_or_the_journey_uses_it():

@@ -74,7 +74,7 @@ def firm(folder: Path, **market: object) -> Firm:
         "journey": {**book.journey.model_dump(), "ready": (), "returned": ()},
         "horizons": {"days": (7, 30), "primary": 30},
         "features": {**book.features.model_dump(), "windows_days": (30,), "traits": {"source": "category"}},
-        "training": {**book.training.model_dump(), "landmark_days": (0, 3, 7, 14)},
+        "training": {**book.training.model_dump(), "landmark_days": (0, 3, 7, 14, 30)},
     }
     book = Playbook.model_validate(book.model_dump() | small)
     with Store("sqlite://", book.identity.keys) as store:
@@ -154,6 +154,7 @@ def test_a_renamed_event_is_held_learned_anew_and_then_calm(renamed: Firm):
 
     calm = renamed.monitor(240)
     assert calm.decision == "none", calm.message
+    assert set(calm.performance["promised"]) == {"log_loss", "auc", "ece"}
     assert calm.champion == renamed.served == late.challenger
     again = renamed.monitor(240)
     assert again.to_json() == calm.to_json()
