@@ -14,7 +14,7 @@ export ITERATIVE_DO_NOT_TRACK := 1
 export OMP_WAIT_POLICY := PASSIVE
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo test lint docs notebooks clean
+.PHONY: help setup demo test lint docs notebooks bench-features clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,9 @@ lint: $(STAMP) ## style, types and the direction of imports
 
 notebooks: $(STAMP) ## run the notebooks from beginning to end
 	$(BIN)/pytest --nbmake --nbmake-timeout 300 --nbmake-kernel python3 -o addopts= -p no:xdist notebooks
+
+bench-features: $(STAMP) ## features against Polars, DuckDB and pandas, one table; ARGS="--sizes 1e6" for less
+	@$(BIN)/python -m benchmarks.features $(ARGS)
 
 clean: ## remove the environment and everything made
 	rm -rf $(VENV) $(VENV)-uv workspace .pytest_cache .mypy_cache .ruff_cache

@@ -33,6 +33,7 @@ class Event:
     properties  : what else the sender said about the event
     traits      : what it says about the person or company (identify, group)
     previous_id : the id that continues as this lead (alias, or identify carrying both ids)
+    actor       : who at the firm acted: a seller, a queue, a machine; None where nobody is named
     """
 
     event_id: str
@@ -45,6 +46,7 @@ class Event:
     properties: dict[str, Any] = field(default_factory=dict)
     traits: dict[str, Trait] = field(default_factory=dict)
     previous_id: str | None = None
+    actor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ EVENT_SCHEMA = pa.schema(
         pa.field("occurred_at", pa.int64(), nullable=False),
         pa.field("known_at", pa.int64(), nullable=False),
         pa.field("value", pa.int64()),
+        pa.field("actor", pa.string()),
     ]
 )
 """An event as features see it. ``occurred_at``, ``known_at``: microseconds UTC; ``value``: millionths."""

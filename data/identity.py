@@ -10,7 +10,7 @@ one pass over all statements answers every ``as_of``.
 """
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 
@@ -47,6 +47,13 @@ class Identity:
             else:
                 first = owner.setdefault(one.key, one.source)
                 self._merge(self._root(one.source), self._root(first), one.known_at)
+
+    @staticmethod
+    def of(merged: Mapping[str, tuple[str, int]]) -> "Identity":
+        """The identity whose `merged` this was."""
+        found = Identity()
+        found._next = dict(merged)
+        return found
 
     def _root(self, lead_id: str) -> str:
         while lead_id in self._next:

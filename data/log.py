@@ -7,20 +7,57 @@ An event of an id that later continues as another shows twice: in the history of
 history of the person, there from the moment of the merge on (``known_at = max(known_at, merge)``).
 """
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
+import pyarrow as pa
 
+from data.columns import NO_VALUE, Codes, Floats, Ints, encode, gather, numbers, ordered, views
 from data.identity import Identity
 
-NO_VALUE = np.iinfo(np.int64).min
+__all__ = ["NEVER", "NO_VALUE", "Codes", "EventIds", "EventLog", "Floats", "Ints"]
+
 NEVER = np.iinfo(np.int64).max
 
-Ints = npt.NDArray[np.int64]
-Codes = npt.NDArray[np.int32]
-Floats = npt.NDArray[np.float64]
+
+class EventIds(Sequence[str]):
+    """The senders' ids of rows, fetched from where they stand when they are asked for: features need none.
+
+    column : texts, or what gives them; None where nobody gave any (then the id of a row is its place)
+    rows   : the places in `column` that these are
+    """
+
+    def __init__(self, column: pa.ChunkedArray | Callable[[], pa.ChunkedArray] | None, rows: Ints) -> None:
+        self._column, self._rows = column, rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice | npt.NDArray[np.generic]) -> "EventIds": ...
+    def __getitem__(self, at: int | slice | npt.NDArray[np.generic]) -> "str | EventIds":
+        if isinstance(at, slice | np.ndarray):
+            return EventIds(self._column, self._rows[at])
+        return self[np.array([at])].to_list()[0]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.to_list())
+
+    def to_list(self) -> list[str]:
+        """All of them."""
+        found: list[str] = self.to_arrow().to_pylist()
+        return found
+
+    def to_arrow(self) -> pa.ChunkedArray:
+        """All of them as one Arrow column."""
+        rows = pa.chunked_array([pa.array(self._rows)])
+        column = self._column() if callable(self._column) else self._column
+        return rows.cast(pa.string()) if column is None else column.take(rows)
 
 
 @dataclass(frozen=True)
@@ -33,6 +70,7 @@ class EventLog:
     occurred      : (events,) microseconds UTC
     kind          : (events,) place in `kinds`
     value         : (events,) millionths, `NO_VALUE` where the event has none
+    actor         : (events,) place in `actors`, who at the firm acted; -1 where nobody is named
     event_ids     : (events,) the senders' ids
     trait_*       : the same for traits; `trait_name` is a place in `trait_names`, `trait_text` in `trait_texts`,
                     `trait_number` is NaN where the text is not a number
@@ -45,8 +83,10 @@ class EventLog:
     occurred: Ints
     kind: Codes
     value: Ints
-    event_ids: pl.Series
+    actor: Codes
+    event_ids: EventIds
     kinds: list[str]
+    actors: list[str]
     trait_offsets: Ints
     trait_known: Ints
     trait_occurred: Ints
@@ -59,38 +99,44 @@ class EventLog:
     identity: Identity = field(repr=False)
 
     @staticmethod
-    def build(events: pl.DataFrame, traits: pl.DataFrame, identity: Identity) -> "EventLog":
-        """Columns of rows; `events` and `traits` have the columns of data.events' schemas, in any order of rows."""
-        views = pl.DataFrame(
-            [(source, lead, since) for source in identity for lead, since in identity.chain(source)],
-            schema={"lead_id": pl.String, "view": pl.String, "since": pl.Int64},
-            orient="row",
-        )
-        events, traits = _seen_as(events, views), _seen_as(traits, views)
-        leads = pl.concat([events["lead_id"], traits["lead_id"]]).unique().sort()
-        events, traits = events.sort(_ORDER), traits.sort([*_ORDER, "name"])
-        kind, kinds = _encode(events["kind"])
-        name, names = _encode(traits["name"])
-        text, texts = _encode(traits["text"])
-        ids = leads.to_list()
+    def build(events: pa.Table, traits: pa.Table, identity: Identity, threads: int = 1) -> "EventLog":
+        """Columns of rows; `events` and `traits` have the columns of data.events' schemas, in any order of rows.
+
+        Texts may be dictionaries. Without ``event_id`` the order of rows stands for the order of ids.
+        """
+        lead, own = encode(events["lead_id"])
+        trait_lead, teaching = encode(traits["lead_id"])
+        seen = views(own if own == teaching or not teaching else sorted({*own, *teaching}), identity)
+        lead, trait_lead = _recode(lead, own, seen.names), _recode(trait_lead, teaching, seen.names)
+        name, names = encode(traits["name"])
+        ids, trait_ids = (rows["event_id"] if "event_id" in rows.column_names else None for rows in (events, traits))
+        e = ordered(lead, numbers(events["known_at"]), numbers(events["occurred_at"]), ids, None, seen, threads)
+        t = ordered(
+            trait_lead, numbers(traits["known_at"]), numbers(traits["occurred_at"]), trait_ids, name, seen
+        )  # fmt: skip
+        kind, kinds = encode(events["kind"])
+        actor, actors = encode(events["actor"])
+        text, texts = encode(traits["text"])
         return EventLog(
-            leads=ids,
-            offsets=_offsets(events["lead_id"], leads),
-            known=events["known_at"].to_numpy(),
-            occurred=events["occurred_at"].to_numpy(),
-            kind=kind,
-            value=events["value"].fill_null(NO_VALUE).to_numpy(),
-            event_ids=events["event_id"],
+            leads=seen.names,
+            offsets=e.offsets,
+            known=e.known,
+            occurred=e.occurred,
+            kind=gather(kind, e.row, threads),
+            value=gather(numbers(events["value"]), e.row, threads),
+            actor=gather(actor, e.row, threads),
+            event_ids=EventIds(ids, e.row),
             kinds=kinds,
-            trait_offsets=_offsets(traits["lead_id"], leads),
-            trait_known=traits["known_at"].to_numpy(),
-            trait_occurred=traits["occurred_at"].to_numpy(),
-            trait_name=name,
-            trait_text=text,
-            trait_number=traits["number"].fill_null(float("nan")).to_numpy(),
+            actors=actors,
+            trait_offsets=t.offsets,
+            trait_known=t.known,
+            trait_occurred=t.occurred,
+            trait_name=name[t.row],
+            trait_text=text[t.row],
+            trait_number=numbers(traits["number"], np.nan)[t.row],
             trait_names=names,
             trait_texts=texts,
-            merged_at=np.array([identity.merged.get(lead, ("", NEVER))[1] for lead in ids], dtype=np.int64),
+            merged_at=_merged_at(seen.names, identity),
             identity=identity,
         )
 
@@ -125,30 +171,17 @@ class EventLog:
         return found
 
 
-_ORDER = ["lead_id", "known_at", "occurred_at", "event_id"]
+def _recode(codes: Codes, names: list[str], among: list[str]) -> Codes:
+    if names is among or names == among or not len(codes):
+        return codes
+    place = {name: code for code, name in enumerate(among)}
+    return np.array([place[name] for name in names], dtype=np.int32)[codes]
 
 
-def _seen_as(rows: pl.DataFrame, views: pl.DataFrame) -> pl.DataFrame:
-    if views.is_empty():
-        return rows
-    inherited = rows.join(views, on="lead_id", how="inner").with_columns(
-        lead_id=pl.col("view"), known_at=pl.max_horizontal("known_at", "since")
-    )
-    return pl.concat([rows, inherited.select(rows.columns)])
-
-
-def _encode(column: pl.Series) -> tuple[Codes, list[str]]:
-    """Codes by ascending text, so that they do not depend on the order of rows."""
-    names = column.unique().sort()
-    codes = column.cast(pl.Enum(names)).to_physical().cast(pl.Int32).to_numpy()
-    return codes, names.to_list()
-
-
-def _offsets(column: pl.Series, leads: pl.Series) -> Ints:
-    counts = pl.DataFrame({"lead_id": leads}).join(
-        pl.DataFrame({"lead_id": column}).group_by("lead_id").len(),
-        on="lead_id",
-        how="left",
-        maintain_order="left",
-    )
-    return np.concatenate([[0], np.cumsum(counts["len"].fill_null(0).to_numpy())]).astype(np.int64)
+def _merged_at(leads: list[str], identity: Identity) -> Ints:
+    merged = identity.merged
+    found = np.full(len(leads), NEVER, dtype=np.int64)
+    if merged:
+        for code, lead in enumerate(leads):
+            found[code] = merged.get(lead, ("", NEVER))[1]
+    return found

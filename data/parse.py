@@ -23,6 +23,10 @@ MAX_VALUE = 9e12
 """Values are kept as int64 millionths; beyond this they would not fit."""
 MAX_NUMBER = 1e300
 """Traits are kept as float64."""
+MAX_WHOLE = 2**63
+"""Numbers that name somebody are written as whole ones up to here."""
+ACTORS = ("actor", "owner", "seller", "resource")
+"""Properties that say who acted, the surest first."""
 
 _FUTURE = MICROS_PER_DAY
 _LATEST = parse_instant("9000-01-01T00:00:00Z")
@@ -84,7 +88,24 @@ def parse_event(message: Mapping[str, Any], *, now: int, received: int | None = 
         properties=properties | ({"context": context} if context else {}),
         traits=_traits(event_type, message, own_traits or _table(context, "traits", "context.traits")),
         previous_id=_previous_id(event_type, message, user, anonymous),
+        actor=actor_of(properties),
     )
+
+
+def actor_of(properties: Mapping[str, Any]) -> str | None:
+    """Who at the firm acted: the first of `ACTORS` that is text or a number, as text.
+
+    >>> actor_of({"owner": " ", "seller": "Petit", "resource": 112.0}), actor_of({"resource": 112.0}), actor_of({})
+    ('Petit', '112', None)
+    """
+    for name in ACTORS:
+        given = properties.get(name)
+        if isinstance(given, int | float) and not isinstance(given, bool) and abs(given) <= MAX_NUMBER:
+            given = str(int(given)) if given == int(given) and abs(given) < MAX_WHOLE else repr(float(given))
+        actor = _clean(given) if isinstance(given, str) else ""
+        if actor:
+            return actor
+    return None
 
 
 def _moments(message: Mapping[str, Any], *, now: int, received: int | None) -> tuple[int, int]:

@@ -2,7 +2,10 @@
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1: the first; 2: ``events.actor``, traits ``email_domain``, indexes that hold all a history is made of."""
+
+_MERGES = sa.text("previous_id IS NOT NULL")
 
 metadata = sa.MetaData()
 
@@ -25,14 +28,15 @@ events = sa.Table(
     sa.Column("value", sa.BigInteger),
     sa.Column("previous_id", sa.Text),
     sa.Column("body", sa.Text, nullable=False),
-    sa.Index("events_of_lead", "lead_id", "known_at"),
-    sa.Index("events_known", "known_at"),
-    sa.Index(
-        "events_merging",
-        "previous_id",
-        sqlite_where=sa.text("previous_id IS NOT NULL"),
-        postgresql_where=sa.text("previous_id IS NOT NULL"),
+    sa.Column("actor", sa.Text),
+    # SQLite reads a history from the index alone, in its order; PostgreSQL's indexes hold no row of such length
+    sa.Index("events_read", "lead_id", "known_at", "occurred_at", "event_id", "kind", "value", "actor").ddl_if(
+        dialect="sqlite"
     ),
+    sa.Index("events_of_lead", "lead_id", "known_at").ddl_if(dialect="postgresql"),
+    sa.Index("events_known", "known_at"),
+    sa.Index("events_merging", "previous_id", sqlite_where=_MERGES, postgresql_where=_MERGES),
+    sa.Index("events_merged_into", "lead_id", sqlite_where=_MERGES, postgresql_where=_MERGES),
 )
 
 traits = sa.Table(
@@ -46,7 +50,10 @@ traits = sa.Table(
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("number", sa.Double),
     sa.Column("folded", sa.Text, nullable=False),
-    sa.Index("traits_of_lead", "lead_id", "known_at"),
+    sa.Index(
+        "traits_read", "lead_id", "known_at", "occurred_at", "event_id", "name", "text", "number", "folded"
+    ).ddl_if(dialect="sqlite"),
+    sa.Index("traits_of_lead", "lead_id", "known_at").ddl_if(dialect="postgresql"),
     sa.Index("traits_folded", "folded"),
 )
 

@@ -4,28 +4,27 @@ SQLAlchemy Core on SQLite (WAL) or PostgreSQL. An event is identified by its ``e
 changes nothing, so an interrupted import is simply run again.
 """
 
-import hashlib
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import polars as pl
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from data.events import EVENT_SCHEMA, TRAIT_SCHEMA, Event, Rejection
-from data.identity import Identity, Statement, fold
+from data.identity import Identity
 from data.log import EventLog
+from data.lone import LoneReader
+from data.rows import event_row, quarantine_row, trait_rows
 from data.schema import SCHEMA_VERSION, events, meta, metadata, quarantine, traits
+from data.snapshot import Snapshot, parts
+from data.upgrade import upgrade
 from veraison.errors import StoreError
 
-_FOLDED_LENGTH = 256
 _WRITER = 0x7E7A150  # names PostgreSQL's advisory lock of those who write
-_CHUNK = 500  # bound parameters a statement; SQLite's limit is 32,766 and plans of short lists stay cheap
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +39,24 @@ class Appended:
 class Store:
     """One firm's events.
 
-    url           : SQLAlchemy address; ``sqlite:///path`` creates the file
-    identity_keys : traits that name a person, from the playbook
+    url            : SQLAlchemy address; ``sqlite:///path`` creates the file
+    identity_keys  : traits that name a person, from the playbook
+    account_traits : traits that name a company, from the playbook; with them, histories bring those of colleagues
     """
 
-    def __init__(self, url: str, identity_keys: Sequence[str] = ()) -> None:
+    def __init__(self, url: str, identity_keys: Sequence[str] = (), account_traits: Sequence[str] = ()) -> None:
         self.identity_keys = tuple(identity_keys)
+        self.account_traits = tuple(account_traits)
         self._shown = _without_password(url)
         try:
             self.engine = sa.create_engine(url)
         except (sa.exc.SQLAlchemyError, ModuleNotFoundError, ValueError) as error:
             raise StoreError(f"the store {self._shown} cannot be opened: {_one_line(error)}") from error
+        self._driver: Any = self.engine.dialect.loaded_dbapi
+        self._lone: LoneReader | None = None
         if self.engine.dialect.name == "sqlite":
             sa.event.listen(self.engine, "connect", _sqlite_pragmas)
+            self._lone = LoneReader(self.engine, self.identity_keys, self.account_traits)
         try:
             with self._reading() as connection:
                 complete = self._is_complete(connection)
@@ -91,29 +95,42 @@ class Store:
             for known in self._known_ids(connection, list(fresh)):
                 del fresh[known]
             accepted = list(fresh.values())
-            self._insert(connection, events, [_event_row(event) for event in accepted])
-            self._insert(connection, traits, [row for event in accepted for row in _trait_rows(event)])
-            self._insert(connection, quarantine, [_quarantine_row(rejection) for rejection in refused])
+            self._insert(connection, events, [event_row(event) for event in accepted])
+            self._insert(connection, traits, [row for event in accepted for row in trait_rows(event)])
+            self._insert(connection, quarantine, [quarantine_row(rejection) for rejection in refused])
         return Appended(frozenset(fresh), seen - len(fresh), len(refused))
 
     def scan(self) -> EventLog:
         """Every lead's history, for training and batch scoring."""
-        with self._reading() as connection:
-            statements = self._statements(connection)
-            event_rows = connection.execute(_select_events()).fetchall()
-            trait_rows = connection.execute(_select_traits()).fetchall()
-        return EventLog.build(_frame(event_rows, EVENT_SCHEMA), _frame(trait_rows, TRAIT_SCHEMA), Identity(statements))
+        with self.snapshot() as seen:
+            statements = seen.statements()
+            event_rows, trait_rows = (list(map(_coded, rows)) for rows in (seen.events(), seen.traits()))
+        return _log(event_rows, trait_rows, Identity(statements))
 
     def history(self, lead_ids: Sequence[str]) -> EventLog:
-        """The histories of some leads, whatever ids their events came under."""
+        """The histories of some leads, whatever ids their events came under, and of their colleagues.
+
+        Colleagues are the leads that ever carried the same value of an account trait; theirs are not looked for.
+        """
+        if self._lone and len(lead_ids) == 1:
+            with self._failing_in_one_line():
+                alone = self._lone.history(lead_ids[0])
+            if alone is not None:
+                return alone
+        with self.snapshot() as seen:
+            statements, ids = seen.linked(lead_ids)
+            together = seen.colleagues(ids)
+            if len(together) > len(ids):
+                statements, ids = seen.linked(together)
+            event_rows, trait_rows = list(seen.events(ids)), list(seen.traits(ids))
+        return _log(event_rows, trait_rows, Identity(statements))
+
+    @contextmanager
+    def snapshot(self, account_traits: Sequence[str] | None = None) -> Iterator[Snapshot]:
+        """All that is read within is of one moment; `account_traits` where they are not the store's."""
+        accounts = self.account_traits if account_traits is None else tuple(account_traits)
         with self._reading() as connection:
-            statements, ids = self._linked(connection, lead_ids)
-            event_rows: list[Any] = []
-            trait_rows: list[Any] = []
-            for part in _parts(ids):
-                event_rows += connection.execute(_select_events().where(events.c.lead_id.in_(part))).fetchall()
-                trait_rows += connection.execute(_select_traits().where(traits.c.lead_id.in_(part))).fetchall()
-        return EventLog.build(_frame(event_rows, EVENT_SCHEMA), _frame(trait_rows, TRAIT_SCHEMA), Identity(statements))
+            yield Snapshot(connection, self.identity_keys, accounts)
 
     def timeline(self, lead_id: str, as_of: int, limit: int = 200) -> list[dict[str, Any]]:
         """The newest visible events of one lead with their properties, newest first, for people to read."""
@@ -123,7 +140,7 @@ class Store:
         columns = (events.c.event_id, events.c.kind, events.c.occurred_at, events.c.known_at, events.c.body)
         rows: dict[str, Any] = {}
         with self._reading() as connection:
-            for part in _parts(visible):
+            for part in parts(visible):
                 for row in connection.execute(sa.select(*columns).where(events.c.event_id.in_(part))):
                     rows[row.event_id] = row
         return [
@@ -164,7 +181,7 @@ class Store:
             return [Rejection(row.source, row.line, row.reason, row.raw) for row in connection.execute(query)]
 
     def _is_complete(self, connection: sa.Connection) -> bool:
-        """Whether all tables are there; StoreError where a newer version made them."""
+        """Whether all tables are there as they are now; StoreError where a newer version made them."""
         there = set(sa.inspect(connection).get_table_names())
         if meta.name not in there:
             return False
@@ -174,12 +191,14 @@ class Store:
                 f"this workspace was written by a newer Véraison (store version {found}, this one reads up to "
                 f"{SCHEMA_VERSION}); upgrade with: pip install --upgrade veraison"
             )
-        return found is not None and there >= set(metadata.tables)
+        return found is not None and int(found) == SCHEMA_VERSION and there >= set(metadata.tables)
 
     def _complete(self, connection: sa.Connection) -> None:
-        if not self._is_complete(connection):  # nobody else has made them meanwhile
+        if not self._is_complete(connection):  # nobody else has made them, or brought them up to date, meanwhile
             metadata.create_all(connection)
             self._insert(connection, meta, [{"name": "schema_version", "value": str(SCHEMA_VERSION)}])
+            if not self._is_complete(connection):
+                upgrade(connection)
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
@@ -205,7 +224,7 @@ class Store:
     def _failing_in_one_line(self) -> Iterator[None]:
         try:
             yield
-        except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
+        except (sa.exc.DatabaseError, self._driver.DatabaseError) as error:
             if isinstance(error, sa.exc.ProgrammingError | sa.exc.IntegrityError | sa.exc.DataError):
                 raise  # a defect of ours
             raise StoreError(f"the store {self._shown} cannot be used: {_one_line(error)}") from error
@@ -217,134 +236,23 @@ class Store:
 
     def _known_ids(self, connection: sa.Connection, ids: list[str]) -> list[str]:
         found: list[str] = []
-        for part in _parts(ids):
+        for part in parts(ids):
             found += connection.scalars(sa.select(events.c.event_id).where(events.c.event_id.in_(part)))
         return found
 
-    def _statements(
-        self, connection: sa.Connection, merges: sa.ColumnElement[bool] | None = None, keys: Any = None
-    ) -> list[Statement]:
-        e, t = events.c, traits.c
-        query = sa.select(e.known_at, e.occurred_at, e.event_id, e.previous_id, e.lead_id).where(
-            e.previous_id.is_not(None) if merges is None else merges
-        )
-        found = [Statement(*row) for row in connection.execute(query)]
-        if self.identity_keys:
-            query = sa.select(t.known_at, t.occurred_at, t.event_id, t.lead_id, t.name, t.folded).where(
-                t.name.in_(self.identity_keys), *(() if keys is None else (keys,))
-            )
-            for row in connection.execute(query):
-                found.append(Statement(row[0], row[1], row[2], row[3], key=f"{row[4]}\x00{row[5]}"))
-        return found
 
-    def _linked(self, connection: sa.Connection, lead_ids: Sequence[str]) -> tuple[list[Statement], list[str]]:
-        """All statements, and all ids, that are connected with these leads by any link at all."""
-        e, t = events.c, traits.c
-        known: set[str] = set()
-        found: set[Statement] = set()
-        asked: set[str] = set()
-        frontier = set(lead_ids)
-        while frontier:
-            known |= frontier
-            step: list[Statement] = []
-            for part in _parts(sorted(frontier)):
-                linked = e.previous_id.is_not(None) & (e.previous_id.in_(part) | e.lead_id.in_(part))
-                step += self._statements(connection, linked, t.lead_id.in_(part))
-            values = {one.key.partition("\x00")[2] for one in step if one.key} - asked
-            for part in _parts(sorted(values)):
-                step += self._statements(connection, sa.false(), t.folded.in_(part))
-            asked |= values
-            found.update(step)
-            frontier = ({one.source for one in step} | {one.target for one in step if one.key is None}) - known
-        return sorted(found), sorted(known)
+def _log(event_rows: list[pa.RecordBatch], trait_rows: list[pa.RecordBatch], identity: Identity) -> EventLog:
+    events_seen = pa.Table.from_batches(event_rows, None if event_rows else EVENT_SCHEMA)
+    traits_seen = pa.Table.from_batches(trait_rows, None if trait_rows else TRAIT_SCHEMA)
+    return EventLog.build(events_seen, traits_seen, identity)
 
 
-def _select_events() -> sa.Select[Any]:
-    e = events.c
-    return sa.select(*(e[name] for name in EVENT_SCHEMA.names))
-
-
-def _select_traits() -> sa.Select[Any]:
-    t = traits.c
-    return sa.select(*(t[name] for name in TRAIT_SCHEMA.names))
-
-
-def _frame(rows: Sequence[Any], schema: pa.Schema) -> pl.DataFrame:
-    return pl.DataFrame([tuple(row) for row in rows], schema=pl.Schema(schema), orient="row")
-
-
-def _event_row(event: Event) -> dict[str, Any]:
-    return {
-        "event_id": event.event_id,
-        "lead_id": event.lead_id,
-        "type": event.type,
-        "kind": event.kind,
-        "occurred_at": event.occurred_at,
-        "known_at": event.known_at,
-        "value": event.value,
-        "previous_id": event.previous_id,
-        "body": _body(event),
-    }
-
-
-def _body(event: Event) -> str:
-    """What else was said, as JSON that can be sent on: half of a surrogate pair becomes a question mark."""
-    said = json.dumps({"properties": event.properties, "traits": event.traits}, ensure_ascii=False)
-    return said.encode("utf-8", "replace").decode()
-
-
-def _trait_rows(event: Event) -> list[dict[str, Any]]:
-    return [
-        {
-            "event_id": event.event_id,
-            "name": name,
-            "lead_id": event.lead_id,
-            "occurred_at": event.occurred_at,
-            "known_at": event.known_at,
-            **_both_readings(value),
-        }
-        for name, value in event.traits.items()
-    ]
-
-
-def _both_readings(value: str | float | bool) -> dict[str, Any]:
-    """A trait as text and, where it is one, as a number: the playbook decides later which of them counts."""
-    if isinstance(value, bool):
-        text, number = str(value).lower(), float(value)
-    elif isinstance(value, str):
-        text = value
-        try:
-            number = float(value)
-        except ValueError:
-            number = None
-        if number is not None and not abs(number) < float("inf"):
-            number = None
-    else:
-        text, number = (str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)), value
-    folded = fold(text)
-    if len(folded) > _FOLDED_LENGTH:  # PostgreSQL indexes no more than 2,704 bytes, and folding can make text longer
-        folded = hashlib.sha256(folded.encode()).hexdigest()
-    return {"text": text, "number": number, "folded": folded}
-
-
-def _quarantine_row(rejection: Rejection) -> dict[str, Any]:
-    what = f"{rejection.source}\x00{rejection.line}\x00{rejection.raw}"
-    return {
-        "quarantine_id": hashlib.sha256(what.encode("utf-8", "surrogatepass")).hexdigest()[:32],
-        "source": _storable(rejection.source),
-        "line": rejection.line,
-        "reason": _storable(rejection.reason),
-        "raw": _storable(rejection.raw),
-    }
-
-
-def _storable(text: str) -> str:
-    """The same text, save what PostgreSQL cannot hold: NUL and half of a surrogate pair stay readable as escapes."""
-    return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
-
-
-def _parts(ids: Sequence[str]) -> Iterable[Sequence[str]]:
-    return (ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK))
+def _coded(rows: pa.RecordBatch) -> pa.RecordBatch:
+    """The same rows, smaller: texts that come again and again as dictionaries."""
+    for place, name in enumerate(rows.schema.names):
+        if pa.types.is_string(rows.schema.field(place).type) and name != "event_id":
+            rows = rows.set_column(place, name, rows.column(place).dictionary_encode())
+    return rows
 
 
 def _sqlite_pragmas(connection: Any, _record: object) -> None:

@@ -1,7 +1,9 @@
 """What each feature is: declared once, named from its parameters, frozen as a *feature set* that a bundle carries.
 
-The kinds of event and the categories of traits are chosen from training data. Whatever appears later counts as
-``other``: the columns of a model never depend on what is frequent today.
+Kinds of event, categories, sequences and the histories of conversion rates are chosen from training data. Whatever
+appears later counts as ``other``: the columns of a model never depend on what is frequent today.
+
+A feature belongs to a *family*, the unit in which `docs/features.md` measures what it is worth.
 """
 
 import hashlib
@@ -9,36 +11,90 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
 from enum import IntEnum
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Literal
 
-import numpy as np
+from data.domains import DOMAIN_KINDS
+from features.rates import RateHistory
 
-from data.journey import roles
-from data.log import EventLog, Ints
-from veraison.errors import TrainingError
-from veraison.playbook import Playbook
-
-VERSION = 1
+VERSION = 2
 """Raised whenever the meaning of any feature changes; a bundle of another version is not scored with."""
 
 GROUPS = ("all", "inbound", "outbound", "other")
-_TEACHING = ("identify", "group", "alias")  # messages that teach traits or identity; they are not acts
+RECENT = 3
+"""So many of the newest kinds are columns."""
+
+Family = Literal[
+    "journey", "activity", "recency", "rhythm", "values", "stage", "people", "sequences", "profile", "rates", "account",
+    "custom",
+]  # fmt: skip
+TraitKind = Literal["category", "number", "email", "account"]
+Type = Literal["count", "number", "flag", "category"]
 
 
 class Op(IntEnum):
-    """How the kernel computes a feature."""
+    """How a feature is computed. Those before `trait` are the kernel's, from one lead's events."""
 
     count = 0
     since = 1
-    active_days = 2
-    sum = 3
+    first = 2
+    active_days = 3
     trend = 4
-    age = 5
-    trait = 6
-    profile = 7
+    decayed = 5
+    age = 6
+    gap_mean = 7
+    gap_longest = 8
+    burstiness = 9
+    overdue = 10
+    busiest_day = 11
+    office_hours = 12
+    sum = 13
+    highest = 14
+    latest = 15
+    recent_kind = 16
+    stage = 17
+    in_stage = 18
+    actors = 19
+    last_actor = 20
+    sequence = 21
+    trait = 22
+    missing = 23
+    learned = 24
+    profile = 25
+    rate = 26
+    colleagues = 27
+    active_colleagues = 28
+    colleague_acts = 29
+    since_colleague = 30
+    won_colleagues = 31
+    custom = 32
+
+
+FAMILY: dict[Op, Family] = {
+    Op.count: "activity", Op.decayed: "activity", Op.since: "recency", Op.first: "recency",
+    Op.active_days: "rhythm", Op.trend: "rhythm", Op.gap_mean: "rhythm", Op.gap_longest: "rhythm",
+    Op.burstiness: "rhythm", Op.overdue: "rhythm", Op.busiest_day: "rhythm", Op.office_hours: "rhythm",
+    Op.age: "journey", Op.sum: "values", Op.highest: "values", Op.latest: "values",
+    Op.recent_kind: "stage", Op.stage: "stage", Op.in_stage: "stage", Op.actors: "people", Op.last_actor: "people",
+    Op.sequence: "sequences", Op.trait: "profile", Op.missing: "profile", Op.learned: "profile", Op.profile: "profile",
+    Op.rate: "rates", Op.colleagues: "account", Op.active_colleagues: "account", Op.colleague_acts: "account",
+    Op.since_colleague: "account", Op.won_colleagues: "account", Op.custom: "custom",
+}  # fmt: skip
+
+_COUNTS = {
+    Op.count, Op.active_days, Op.busiest_day, Op.stage, Op.actors, Op.profile, Op.colleagues, Op.active_colleagues,
+    Op.colleague_acts, Op.won_colleagues,
+}  # fmt: skip
+_FLAGS = {Op.sequence, Op.missing}
+_WITHOUT_SUBJECT = {
+    Op.age, Op.profile, Op.recent_kind, Op.stage, Op.in_stage, Op.actors, Op.colleagues, Op.active_colleagues,
+    Op.colleague_acts, Op.since_colleague, Op.won_colleagues,
+}  # fmt: skip
+_WINDOWED = {Op.count, Op.sum, Op.active_days, Op.active_colleagues, Op.colleague_acts}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +102,17 @@ class Feature:
     """One column.
 
     op      : how it is computed
-    subject : the kind of event, the group of kinds, or the trait
-    short   : days of the window, 0 for all time
+    subject : the kind of event, the group of kinds, the trait, or the custom feature's name
+    short   : days of the window (0 for all time), days of the half-life, or which of the newest kinds
     long    : days of the longer window of a trend
+    then    : the kind that ends a sequence
     """
 
     op: Op
     subject: str = "all"
     short: int = 0
     long: int = 0
+    then: str = ""
 
     @property
     def name(self) -> str:
@@ -62,39 +120,78 @@ class Feature:
 
         >>> Feature(Op.count, "Pricing Page Viewed", 7).name
         'count__pricing_page_viewed__7d'
-        >>> Feature(Op.trend, "inbound", 7, 30).name
-        'trend__inbound__7d_30d'
+        >>> Feature(Op.trend, "inbound", 7, 30).name, Feature(Op.recent_kind, short=2).name
+        ('trend__inbound__7d_30d', 'recent_kind__2')
         """
         parts = [self.op.name]
-        if self.op not in (Op.age, Op.profile):
+        if self.op not in _WITHOUT_SUBJECT:
             parts.append(_slug(self.subject))
-        if self.op in (Op.count, Op.sum, Op.active_days):
+        if self.op in _WINDOWED:
             parts.append(f"{self.short}d" if self.short else "ever")
-        if self.op is Op.trend:
+        elif self.op is Op.decayed:
+            parts.append(f"half_{self.short}d")
+        elif self.op is Op.recent_kind:
+            parts.append(str(self.short))
+        elif self.op is Op.trend:
             parts.append(f"{self.short}d_{self.long}d")
+        elif self.op is Op.sequence:
+            parts += [_slug(self.then), f"{self.short}d"]
         return "__".join(parts)
+
+    @property
+    def family(self) -> Family:
+        return FAMILY[self.op]
 
 
 @dataclass(frozen=True, slots=True)
 class TraitSpec:
-    """A trait as a feature: a number, or one of `categories` (code 1 on; 0 is any other)."""
+    """A trait as a feature: a number, one of `categories`, the kind of an address, or the company of colleagues.
+
+    categories : what the codes from 1 on stand for; 0 is any other
+    """
 
     name: str
-    kind: Literal["category", "number"]
+    kind: TraitKind
     categories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """The lead did `first`, and then `then` less than `days` later."""
+
+    first: str
+    then: str
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class CustomSpec:
+    """A firm's own feature: where its function is, and a digest of its source, so that a change does not go unseen."""
+
+    module: str
+    name: str
+    digest: str
 
 
 @dataclass(frozen=True)
 class FeatureSet:
     """The columns of a model, in order, with everything that was learned to define them.
 
-    windows  : days, ascending
-    kinds    : kinds of event that have columns of their own
-    outbound : kinds that are touches by the firm, not acts of the lead
-    neutral  : kinds that are neither, such as the journey's own events (they count in their own columns only); any
-               other kind is an act of the lead
-    valued   : kinds whose values are summed
-    traits   : traits, with their categories
+    windows    : days, ascending
+    kinds      : kinds of event that have columns of their own
+    outbound   : kinds that are touches by the firm, not acts of the lead
+    neutral    : kinds that are neither, such as the journey's own events (they count in their own columns only); any
+                 other kind is an act of the lead
+    valued     : kinds whose values are summed
+    traits     : traits, with their categories
+    half_lives : days
+    sequences  : pairs of kinds
+    people     : whether events say who at the firm acted
+    rates      : conversion rates of traits' values (and of ``actor``) over time, as known before the training snapshot
+    won        : kinds that mean a colleague was won
+    time_zone  : where days begin and offices open
+    custom     : the firm's own features
+    chosen     : names of the columns that are wanted; empty for all
 
     A kind that bears the name of a group (`GROUPS`) has no columns of its own: it counts as ``other``.
     """
@@ -105,52 +202,119 @@ class FeatureSet:
     neutral: tuple[str, ...]
     valued: tuple[str, ...]
     traits: tuple[TraitSpec, ...]
+    half_lives: tuple[int, ...] = ()
+    sequences: tuple[Sequence, ...] = ()
+    people: bool = False
+    rates: tuple[RateHistory, ...] = field(default=(), repr=False)
+    won: tuple[str, ...] = ()
+    time_zone: str = "UTC"
+    custom: tuple[CustomSpec, ...] = ()
+    chosen: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if clash := {*GROUPS} & {*self.kinds}:
             raise ValueError(f"a kind cannot have columns of its own under the name of a group: {sorted(clash)}")
+        if unknown := {*self.chosen} - {*_names(self._everything)}:
+            raise ValueError(f"no such feature: {', '.join(sorted(unknown))}")
 
     @cached_property
     def features(self) -> tuple[Feature, ...]:
         """All columns, in the order of the matrix."""
-        spans = (*self.windows, 0)
-        groups = [group for group in GROUPS if group != "outbound" or self.outbound]
-        found = [Feature(Op.age)]
-        for subject in (*groups, *self.kinds):
-            found += [Feature(Op.count, subject, window) for window in spans]
-            found.append(Feature(Op.since, subject))
-        for group in groups:
-            found += [Feature(Op.active_days, group, window) for window in self.windows if window > 1]
-            found += [
-                Feature(Op.trend, group, short, long)
-                for short, long in zip(self.windows[:-1], self.windows[1:], strict=True)
-            ]
-        for kind in self.valued:
-            found += [Feature(Op.sum, kind, window) for window in (self.windows[-1], 0)]
-        if self.traits:
-            found.append(Feature(Op.profile))
-        return (*found, *(Feature(Op.trait, trait.name) for trait in self.traits))
+        if not self.chosen:
+            return self._everything
+        wanted = {*self.chosen}
+        return tuple(
+            one for one, name in zip(self._everything, _names(self._everything), strict=True) if name in wanted
+        )
 
     @cached_property
     def names(self) -> list[str]:
         """Column names, unique; a clash of two names is settled by a number in the order of the set."""
-        seen: Counter[str] = Counter()
-        found = []
-        for feature in self.features:
-            name = feature.name
-            seen[name] += 1
-            found.append(name if seen[name] == 1 else f"{name}__{seen[name]}")
-        return found
+        every = _names(self._everything)
+        return [name for name in every if name in {*self.chosen}] if self.chosen else every
+
+    def only(self, names: Iterable[str]) -> "FeatureSet":
+        """The same set with these columns alone; ValueError for a name it does not have."""
+        return replace(self, chosen=tuple(names))
+
+    def without(self, family: Family) -> "FeatureSet":
+        """The same set without one family."""
+        return self.only(n for n, one in zip(self.names, self.features, strict=True) if one.family != family)
+
+    @cached_property
+    def _everything(self) -> tuple[Feature, ...]:
+        return (*self._of_events(), *self._of_traits(), *self._of_others())
+
+    def _of_events(self) -> Iterable[Feature]:
+        spans = (*self.windows, 0)
+        groups = [group for group in GROUPS if group != "outbound" or self.outbound]
+        yield Feature(Op.age)
+        for subject in (*groups, *self.kinds):
+            yield from (Feature(Op.count, subject, window) for window in spans)
+            yield from (Feature(Op.decayed, subject, days) for days in self.half_lives)
+            yield from (Feature(Op.since, subject), Feature(Op.first, subject))
+        for group in groups:
+            yield from (Feature(Op.active_days, group, window) for window in (*self.windows, 0) if window != 1)
+            yield from (Feature(Op.trend, group, short, long) for short, long in pairwise(self.windows))
+            if group != "other":
+                rhythm = (
+                    Op.gap_mean, Op.gap_longest, Op.burstiness, Op.overdue, Op.busiest_day, Op.office_hours
+                )  # fmt: skip
+                yield from (Feature(op, group) for op in rhythm)
+        for kind in self.valued:
+            yield from (Feature(Op.sum, kind, window) for window in (self.windows[-1], 0))
+            yield from (Feature(Op.highest, kind), Feature(Op.latest, kind))
+        if self.kinds:
+            yield from (Feature(Op.recent_kind, short=place) for place in range(1, RECENT + 1))
+            yield from (Feature(Op.stage), Feature(Op.in_stage))
+        if self.people:
+            yield Feature(Op.actors)
+        yield from (Feature(Op.sequence, one.first, one.days, then=one.then) for one in self.sequences)
+
+    def _of_traits(self) -> Iterable[Feature]:
+        if self.traits:
+            yield Feature(Op.profile)
+        for trait in self.traits:
+            if trait.kind != "account":
+                yield Feature(Op.trait, trait.name)
+            yield from (Feature(Op.missing, trait.name), Feature(Op.learned, trait.name))
+
+    def _of_others(self) -> Iterable[Feature]:
+        yield from (Feature(Op.rate, one.subject) for one in self.rates)
+        if any(trait.kind == "account" for trait in self.traits):
+            yield Feature(Op.colleagues)
+            for window in self.windows[-2:]:
+                yield from (Feature(Op.active_colleagues, short=window), Feature(Op.colleague_acts, short=window))
+            yield from (Feature(Op.since_colleague), Feature(Op.won_colleagues))
+        yield from (Feature(Op.custom, one.name) for one in self.custom)
+
+    def trait(self, name: str) -> TraitSpec:
+        """The trait of that name; KeyError where the set has none."""
+        return self._traits[name]
+
+    @cached_property
+    def _traits(self) -> dict[str, TraitSpec]:
+        return {trait.name: trait for trait in self.traits}
 
     @cached_property
     def categorical(self) -> list[int]:
         """Places of the columns that hold category codes."""
-        kinds = {trait.name: trait.kind for trait in self.traits}
-        return [
-            place
-            for place, feature in enumerate(self.features)
-            if feature.op is Op.trait and kinds[feature.subject] == "category"
-        ]
+        return [place for place, feature in enumerate(self.features) if self.type_of(feature) == "category"]
+
+    def type_of(self, feature: Feature) -> Type:
+        """Of a column of this set: a whole number from 0 on, any number, 0 or 1, or the code of a category."""
+        if feature.op is Op.recent_kind:
+            return "category"
+        if feature.op is Op.trait:
+            return "number" if self.trait(feature.subject).kind == "number" else "category"
+        return "count" if feature.op in _COUNTS else "flag" if feature.op in _FLAGS else "number"
+
+    def categories(self, feature: Feature) -> tuple[str, ...]:
+        """What the codes 1, 2, ... of a category column stand for; 0 is any other."""
+        if feature.op is Op.recent_kind:
+            return self.kinds
+        trait = self.trait(feature.subject)
+        return DOMAIN_KINDS if trait.kind == "email" else trait.categories
 
     @cached_property
     def fingerprint(self) -> str:
@@ -165,66 +329,23 @@ class FeatureSet:
         """The set that `to_json` wrote; ValueError where another version wrote it."""
         found: dict[str, Any] = json.loads(text)
         if found.pop("version") != VERSION:
-            raise ValueError("the feature set is of another version of the catalogue")
-        traits = tuple(TraitSpec(t["name"], t["kind"], tuple(t["categories"])) for t in found.pop("traits"))
-        return FeatureSet(traits=traits, **{key: tuple(value) for key, value in found.items()})
+            raise ValueError("its features are of another version of the catalogue")
+        found["traits"] = [TraitSpec(t["name"], t["kind"], tuple(t["categories"])) for t in found["traits"]]
+        found["sequences"] = [Sequence(**one) for one in found["sequences"]]
+        found["rates"] = [RateHistory.of(one) for one in found["rates"]]
+        found["custom"] = [CustomSpec(**one) for one in found["custom"]]
+        columns: dict[str, Any] = {key: tuple(one) if isinstance(one, list) else one for key, one in found.items()}
+        return FeatureSet(**columns)
 
 
-def learn(log: EventLog, playbook: Playbook, lead: Ints, as_of: Ints, *, min_leads: int = 20) -> FeatureSet:
-    """Choose kinds and categories from what is visible at training pairs.
-
-    A kind or category gets a column or code of its own where at least `min_leads` different leads showed it;
-    at most ``features.max_kinds`` kinds, the most widespread first.
-    """
-    if not len(lead):
-        raise TrainingError("there is no lead to learn features from")
-    last = np.full(len(log.leads), np.iinfo(np.int64).min)
-    np.maximum.at(last, lead, as_of)
-    rows = np.repeat(np.arange(len(log.leads)), np.diff(log.offsets))
-    shown = log.known < last[rows]
-    closing = {*playbook.journey.converted, *playbook.journey.lost, *playbook.journey.opted_out}
-    spread = _spread(rows[shown], log.kind[shown], len(log.kinds))
-    ranked = sorted(
-        (
-            kind
-            for code, kind in enumerate(log.kinds)
-            if spread[code] >= min_leads and kind not in closing and kind not in _TEACHING and kind not in GROUPS
-        ),
-        key=lambda kind: (-spread[log.kinds.index(kind)], kind),
-    )
-    kinds = tuple(ranked[: playbook.features.max_kinds])
-    with_value = shown & (log.value != np.iinfo(np.int64).min)
-    worth = _spread(rows[with_value], log.kind[with_value], len(log.kinds))
-    own = [kind for kind, role in zip(log.kinds, roles(log.kinds, playbook.journey), strict=True) if role >= 0]
-    return FeatureSet(
-        windows=playbook.features.windows_days,
-        kinds=kinds,
-        outbound=tuple(sorted(playbook.features.outbound)),
-        neutral=tuple(sorted({*own, *_TEACHING} - {*playbook.features.outbound})),
-        valued=tuple(kind for kind in kinds if worth[log.kinds.index(kind)] >= min_leads),
-        traits=tuple(_learn_traits(log, playbook, last, min_leads)),
-    )
-
-
-def _learn_traits(log: EventLog, playbook: Playbook, last: Ints, min_leads: int) -> list[TraitSpec]:
-    rows = np.repeat(np.arange(len(log.leads)), np.diff(log.trait_offsets))
-    shown = log.trait_known < last[rows]
+def _names(features: Iterable[Feature]) -> list[str]:
+    seen: Counter[str] = Counter()
     found = []
-    for name, kind in playbook.features.traits.items():
-        categories: tuple[str, ...] = ()
-        if kind == "category" and name in log.trait_names:
-            mine = shown & (log.trait_name == log.trait_names.index(name))
-            spread = _spread(rows[mine], log.trait_text[mine], len(log.trait_texts))
-            codes = [code for code in np.argsort(-spread, kind="stable") if spread[code] >= min_leads]
-            categories = tuple(log.trait_texts[code] for code in codes[:200])
-        found.append(TraitSpec(name, kind, categories))
+    for feature in features:
+        name = feature.name
+        seen[name] += 1
+        found.append(name if seen[name] == 1 else f"{name}__{seen[name]}")
     return found
-
-
-def _spread(lead: Ints, code: np.typing.NDArray[Any], size: int) -> Ints:
-    """(size,) how many different leads showed each code."""
-    pairs = np.unique(lead * np.int64(max(size, 1)) + code)
-    return np.bincount(pairs % max(size, 1), minlength=size).astype(np.int64)
 
 
 def _slug(text: str) -> str:

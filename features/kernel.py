@@ -1,125 +1,194 @@
 """One compiled function turns a history into numbers; many leads, one lead and every engine run the same one.
 
 Visibility is ``known < as_of``, a prefix of the history; windows then count by ``occurred``: an event lies in a
-window of w days if ``as_of - occurred < w days``. Sums are of int64 millionths, so no order of addition can change
-a bit. "Never" is NaN, not zero.
+window of w days if ``as_of - occurred < w days``. "Never" is NaN, not zero.
+
+One sweep a lead: its moments in ascending order, its events each entering once and leaving each window once, so the
+cost is of events and moments, not of their product. What keeps every bit equal, whoever else is swept and however often
+a lead is looked at:
+
+- counts, sums (of int64 millionths), newest and first moments are integers;
+- floating-point state (decayed counts, squares of gaps) changes only when an event enters, in the order of the history,
+  never when somebody looks;
+- powers of two come from a table and from plain sums and products, not from the machine's libm.
 """
 
 import numba
 import numpy as np
 
+from features import families
 from features.catalogue import Op
+from features.families import DAY, NEVER, NOWHERE
 
-DAY = 86_400 * 1_000_000
-NO_VALUE = np.iinfo(np.int64).min
+_AGE, _DECAYED, _OFFICE, _SEQUENCE = Op.age.value, Op.decayed.value, Op.office_hours.value, Op.sequence.value
+_COUNTS = (Op.count.value, Op.since.value, Op.trend.value)
+_GAPS = (Op.gap_mean.value, Op.gap_longest.value, Op.burstiness.value, Op.overdue.value)
+_VALUES = (Op.sum.value, Op.highest.value, Op.latest.value)
+_STAGES = (Op.first.value, Op.recent_kind.value, Op.stage.value, Op.in_stage.value)
+_PEOPLE = (Op.actors.value, Op.last_actor.value)
+_DAYS = (Op.active_days.value, Op.busiest_day.value)
 
-_COUNT, _SINCE, _ACTIVE, _SUM = Op.count.value, Op.since.value, Op.active_days.value, Op.sum.value
-_TREND, _AGE = Op.trend.value, Op.age.value
-_NEVER = np.iinfo(np.int64).max
-NO_GROUP, NEUTRAL = -1, -2
+_compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 
-@numba.njit(cache=True, nogil=True)
-def sweep(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915
-    offsets, known, occurred, slot, value, group, n_slots, windows, op, subject, short, long, lead, as_of, started, out
-):
+@_compiled
+def _any(span, ops):  # type: ignore[no-untyped-def]
+    """Whether there is a column of one of these ops."""
+    for op in ops:
+        if span[op + 1] > span[op]:
+            return True
+    return False
+
+
+@_compiled
+def sweep(  # type: ignore[no-untyped-def]
+    offsets, known, occurred, kind, value, actor, n_actors, act_of, n_slots, windows, half_lives, zone_from,
+    zone_offset, sequence_at, sequence_first, sequence_within, span, slot, short, long, column, lead, as_of, started,
+    row, out,
+):  # fmt: skip
     """Fill the behavioural columns of `out` for each (lead, as_of) pair.
 
-    offsets, known, occurred, value : histories, as in data.log.EventLog
-    slot    : (events,) accumulator of the event's kind, -1 where it is no act
-    group   : (slots,) accumulator of the kind's group (inbound or outbound), `NO_GROUP` where it has none; slot 0 is
-              "all", which takes every act and touch: each kind whose group is not `NEUTRAL`
-    windows : (w,) days, ascending; ``short`` and ``long`` are places in it, w meaning all time
-    op, subject, short, long : (features,) what each column is
-    lead, as_of, started     : (pairs,) whose history, at which moment, and when its journey started
-    out     : (pairs, features) float64, filled in place
+    offsets, known, occurred, kind, value, actor : histories, as in data.log.EventLog; `n_actors` different actors
+    act_of    : (kinds,) the three of `n_slots` slots where an event of each kind counts ("all", its group, its own;
+                `NOWHERE` for one it has not), sixteen bits each from the lowest; -1 for a kind that does not count
+    windows   : (w,) microseconds, ascending; in ``short`` and ``long`` w means all time
+    half_lives: (h,) microseconds
+    zone_from, zone_offset : (z,) from which moment local time is so many microseconds ahead of UTC
+    sequence_at, sequence_first, sequence_within : the sequences that end in slot s are
+                ``sequence_at[s]:sequence_at[s + 1]``, each with the slot it begins with and its microseconds
+    span      : (ops + 1,) columns of op o are ``span[o]:span[o + 1]`` of slot, short, long and column
+    column    : where in `out` each column stands
+    lead, as_of, started : (pairs,) sorted by lead and moment; whose history, at which moment, when its journey started
+    row       : (pairs,) row of `out`
+    out       : (rows, columns) float64, filled in place
     """
-    n_windows = len(windows)
-    n_groups = 4
-    longest = windows[n_windows - 1]
-    counts = np.zeros((n_slots, n_windows + 1), dtype=np.int64)
-    sums = np.zeros((n_slots, n_windows + 1), dtype=np.int64)
-    valued = np.zeros((n_slots, n_windows + 1), dtype=np.int64)
-    last = np.empty(n_slots, dtype=np.int64)
-    active = np.zeros((n_groups, longest), dtype=np.bool_)
-    touched = np.empty(3, dtype=np.int64)
-    for p in range(len(lead)):
-        moment = as_of[p]
-        counts[:] = 0
-        sums[:] = 0
-        valued[:] = 0
-        active[:] = False
-        last[:] = -1
-        for e in range(offsets[lead[p]], offsets[lead[p] + 1]):
-            if known[e] >= moment:
-                break
-            own = slot[e]
-            if own < 0:
-                continue
-            ago = moment - occurred[e]
-            place = 0
-            while place < n_windows and ago >= windows[place] * DAY:
-                place += 1
-            touched[0], touched[1], touched[2] = 0 if group[own] != NEUTRAL else NO_GROUP, group[own], own
-            for k in range(3):
-                s = touched[k]
-                if s < 0:
-                    continue
-                counts[s, place] += 1
-                last[s] = max(last[s], occurred[e])
-                if value[e] != NO_VALUE:
-                    sums[s, place] += value[e]
-                    valued[s, place] += 1
-                if s < n_groups and place < n_windows:
-                    active[s, ago // DAY] = True
-        for w in range(1, n_windows + 1):
-            for s in range(n_slots):
-                counts[s, w] += counts[s, w - 1]
-                sums[s, w] += sums[s, w - 1]
-                valued[s, w] += valued[s, w - 1]
-        for f in range(len(op)):
-            s = subject[f]
-            if op[f] == _COUNT:
-                out[p, f] = counts[s, short[f]]
-            elif op[f] == _SINCE:
-                out[p, f] = (moment - last[s]) / DAY if last[s] >= 0 else np.nan
-            elif op[f] == _ACTIVE:
-                days = 0
-                for d in range(windows[short[f]]):
-                    days += active[s, d]
-                out[p, f] = days
-            elif op[f] == _SUM:
-                out[p, f] = sums[s, short[f]] / 1e6 if valued[s, short[f]] > 0 else np.nan
-            elif op[f] == _TREND:
-                within = counts[s, long[f]]
-                ratio = windows[long[f]] / windows[short[f]]
-                out[p, f] = counts[s, short[f]] * ratio / within if within > 0 else np.nan
-            elif op[f] == _AGE:
-                out[p, f] = (moment - started[p]) / DAY if started[p] != _NEVER else np.nan
+    n_pairs = len(lead)
+    want_counts, want_days, want_gaps = _any(span, _COUNTS), _any(span, _DAYS), _any(span, _GAPS)
+    want_decays, want_hours = _any(span, (_DECAYED,)), _any(span, (_OFFICE,))
+    want_values, want_stages = _any(span, _VALUES), _any(span, _STAGES)
+    want_people, want_sequences = _any(span, _PEOPLE), _any(span, (_SEQUENCE,))
+    met = np.full(n_actors if want_people else 0, -1, dtype=np.int64)
+    table = np.empty((2, n_slots, len(windows) + 1), dtype=np.int64)  # scratch of whichever family is at work
+    line = np.empty((5, max(n_slots, len(windows))), dtype=np.int64)
+    upto = np.empty(0, dtype=np.int64)
+    act = np.empty(0, dtype=np.int64)
+    gone = np.empty((0, len(windows)), dtype=np.int64)
+    valued_upto = np.empty(0, dtype=np.int64)
+    valued_when = np.empty(0, dtype=np.int64)
+    valued_act = np.empty(0, dtype=np.int64)
+    worth = np.empty(0, dtype=np.int64)
+    is_valued = np.zeros(n_slots, dtype=np.bool_)
+    for op in _VALUES:
+        for f in range(span[op], span[op + 1]):
+            is_valued[slot[f]] = True
+    order = np.empty(0, dtype=np.int64)
+    rank = np.empty(0, dtype=np.int64)
+    stands_for = np.empty((0, NOWHERE + 1), dtype=np.int64)
+    on_day = np.empty((0, NOWHERE + 1), dtype=np.int64)
+    first = 0
+    while first < n_pairs:
+        code = lead[first]
+        stop = first + 1
+        while stop < n_pairs and lead[stop] == code:
+            stop += 1
+        begin = offsets[code]  # nobody asks for what comes later than the last moment
+        end = begin + np.searchsorted(known[begin : offsets[code + 1]], as_of[stop - 1])
+        n = end - begin
+        if len(act) < n:
+            act = np.empty(2 * n, dtype=np.int64)
+            order = np.empty(2 * n, dtype=np.int64)
+            if want_values:
+                valued_when = np.empty(2 * n, dtype=np.int64)
+                valued_act = np.empty(2 * n, dtype=np.int64)
+                worth = np.empty(2 * n, dtype=np.int64)
+        for e in range(n):
+            act[e] = act_of[kind[begin + e]]
+        if len(upto) < stop - first:
+            upto = np.empty(2 * (stop - first), dtype=np.int64)
+            valued_upto = np.empty(2 * (stop - first), dtype=np.int64)
+            gone = np.empty((2 * (stop - first), len(windows)), dtype=np.int64)
+        visible = 0
+        for p in range(first, stop):
+            while visible < n and known[begin + visible] < as_of[p]:
+                visible += 1
+            upto[p - first] = visible
+        when, moments, rows = occurred[begin:end], as_of[first:stop], row[first:stop]
+        late = False
+        if want_days or stop - first > 1:
+            late = families.any_late(when)
+            if late:
+                families.sort_late(when, order)
+        if stop - first > 1:
+            families.let_go(when, order, late, windows, moments, gone)
+        if want_counts:
+            families.tell_counts(
+                upto, when, act, order, late, gone, windows, moments, rows, span, slot, short, long, column, out, table, line
+            )  # fmt: skip
+        if want_days:
+            if len(rank) < n:
+                rank = np.empty(2 * n, dtype=np.int64)
+                stands_for = np.empty((2 * n, NOWHERE + 1), dtype=np.int64)
+                on_day = np.empty((2 * n, NOWHERE + 1), dtype=np.int64)
+            families.tell_days(
+                upto, when, act, order, late, gone, windows, zone_from, zone_offset, moments, rows, span, slot, short,
+                column, out, rank, stands_for, on_day, table, line,
+            )  # fmt: skip
+        if want_decays:
+            families.tell_decays(
+                upto, when, act, n_slots, half_lives, moments, rows, span, slot, short, column, out, line
+            )  # fmt: skip
+        if want_gaps:
+            families.tell_gaps(upto, when, act, moments, rows, span, slot, column, out)
+        if want_hours:
+            families.tell_hours(
+                upto, when, act, zone_from, zone_offset, moments, rows, span, slot, column, out
+            )  # fmt: skip
+        if want_stages:
+            families.tell_stages(upto, when, act, n_slots, moments, rows, span, slot, short, column, out)
+        if want_people:
+            families.tell_people(
+                upto, when, act, actor[begin:end], code, met, moments, rows, span, column, out
+            )  # fmt: skip
+        if want_sequences:
+            families.tell_sequences(
+                upto, when, act, n_slots, sequence_at, sequence_first, sequence_within, moments, rows, span, slot,
+                column, out,
+            )  # fmt: skip
+        if want_values:
+            picked = families.pick_valued(
+                upto[: stop - first], when, act, value[begin:end], is_valued, valued_upto, valued_when, valued_act, worth
+            )  # fmt: skip
+            their, late = valued_when[:picked], False
+            if stop - first > 1:
+                late = families.any_late(their)
+                if late:
+                    families.sort_late(their, order)
+                families.let_go(their, order, late, windows, moments, gone)
+            families.tell_values(
+                valued_upto, their, valued_act, worth, order, late, gone, windows, moments, rows, span, slot, short,
+                column, out, table, line,
+            )  # fmt: skip
+        for f in range(span[_AGE], span[_AGE + 1]):
+            for p in range(first, stop):
+                out[row[p], column[f]] = (as_of[p] - started[p]) / DAY if started[p] != NEVER else np.nan
+        first = stop
 
 
-@numba.njit(cache=True, nogil=True)
-def sweep_traits(offsets, known, occurred, trait, reading, n_traits, lead, as_of, out, profile):  # type: ignore[no-untyped-def]
-    """Fill the trait columns: of each trait the visible value that is true of the latest moment.
+@_compiled
+def sweep_traits(offsets, known, occurred, trait, n_traits, lead, as_of, found):  # type: ignore[no-untyped-def]
+    """Of each trait the visible row that is true of the latest moment.
 
-    trait   : (rows,) column of the row's trait, -1 where it is none
-    reading : (rows,) its value as a number or as a category's code
-    out     : (pairs, traits) float64, NaN where the trait is not known
-    profile : (pairs,) float64, how many of the traits are known
+    trait : (rows,) column of the row's trait, -1 where it is none
+    found : (pairs, traits) int64, the place of the row; -1 where the trait is not known
     """
     newest = np.empty(n_traits, dtype=np.int64)
     for p in range(len(lead)):
         newest[:] = -1
-        out[p, :] = np.nan
+        found[p, :] = -1
         for r in range(offsets[lead[p]], offsets[lead[p] + 1]):
             if known[r] >= as_of[p]:
                 break
             t = trait[r]
             if t >= 0 and occurred[r] >= newest[t]:
                 newest[t] = occurred[r]
-                out[p, t] = reading[r]
-        complete = 0
-        for t in range(n_traits):
-            if newest[t] >= 0:
-                complete += 1
-        profile[p] = complete
+                found[p, t] = r

@@ -9,7 +9,7 @@ import numpy as np
 
 from data.events import MICROS_PER_DAY, isoformat, parse_instant
 from data.log import EventLog
-from features.catalogue import learn
+from features.learning import learn
 from monitoring import drift, performance, policy, renewal, report, volumes
 from monitoring.report import Verdict
 from training.bundle import Bundle

@@ -75,7 +75,7 @@ def arrivals(log: EventLog, at: int) -> Arrivals:
     """The events known before `at`; an event that an identity merge shows twice counts once."""
     lead = np.repeat(np.arange(len(log.leads), dtype=np.int64), np.diff(log.offsets))
     seen = (
-        pl.DataFrame({"id": log.event_ids, "known": log.known, "kind": log.kind, "lead": lead})
+        pl.DataFrame({"id": log.event_ids.to_arrow(), "known": log.known, "kind": log.kind, "lead": lead})
         .filter(pl.col("known") < at)
         .sort("known", "lead", maintain_order=True)
         .unique("id", keep="first", maintain_order=True)

@@ -105,7 +105,7 @@ class Leads:
         """
         if lead_ids is None:
             lead_ids = list(dict.fromkeys(event.lead_id for event in events))
-        with Store("sqlite://", self._playbook.identity.keys) as passing:
+        with Store("sqlite://", self._playbook.identity.keys, self._playbook.features.accounts) as passing:
             passing.append(events)
             log = passing.scan()
         return score(self._models.current(), log, lead_ids, [as_of] * len(lead_ids))

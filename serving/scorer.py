@@ -210,6 +210,13 @@ class Scores:
         return tuple(found)
 
 
+def visible_leads(log: EventLog, as_of: int) -> list[str]:
+    """Every lead of which anything is visible at the moment, in ascending order."""
+    first, there = log.offsets[:-1], np.diff(log.offsets) > 0
+    there[there] = log.known[first[there]] < as_of
+    return [log.leads[code] for code in np.flatnonzero(there)]
+
+
 def score(
     bundle: Bundle, log: EventLog, lead_ids: Sequence[str], as_of: Sequence[int] | Ints, threads: int = 1
 ) -> Scores:
@@ -221,7 +228,7 @@ def score(
     lead = log.codes(list(lead_ids))
     where = standing(log, bundle.playbook.journey, lead, moments)
     rows = np.flatnonzero(where.status == Status.scored)
-    features = compute.batch(log, bundle.feature_set, lead[rows], moments[rows], where.started[rows])
+    features = compute.batch(log, bundle.feature_set, lead[rows], moments[rows], where.started[rows], threads=threads)
     prediction = bundle.predict(features, threads)
     base, points, scores = bundle.points(prediction)
     scored = np.full(len(lead), -1, dtype=np.int64)

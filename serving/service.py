@@ -93,7 +93,7 @@ class Service:
         settings = ServiceSettings()
         workspace = Workspace(settings.workspace, settings.store_url, settings.tracking_uri)
         playbook = load_playbook(settings.playbook or workspace.playbook)
-        self._store = Store(workspace.store_url, playbook.identity.keys)
+        self._store = Store(workspace.store_url, playbook.identity.keys, playbook.features.accounts)
         self._models = ModelHolder(workspace)
         _door.app = create_app(self._store, self._models, playbook, open_pages=settings.open_pages)
         if self._models.ready:

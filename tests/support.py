@@ -1,5 +1,6 @@
 """What several tests share."""
 
+import importlib.util
 import os
 import shutil
 import uuid
@@ -19,7 +20,7 @@ _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
 def require(thing: str) -> None:
-    """Skip the test where the machine lacks ``data``, ``chromium``, ``java`` or ``postgres``, and say so.
+    """Skip the test where the machine lacks ``data``, ``chromium``, ``java``, ``spark`` or ``postgres``, and say so.
 
     With ``VERAISON_REQUIRE=data,postgres`` and so on, as in CI, the test fails instead.
     """
@@ -66,6 +67,10 @@ def _lacks_java() -> str | None:
     return None if shutil.which("java") else "no Java on this machine"
 
 
+def _lacks_spark() -> str | None:
+    return None if importlib.util.find_spec("pyspark") else "no pyspark in this environment"
+
+
 def _lacks_postgres() -> str | None:
     try:
         psycopg.connect(POSTGRES, connect_timeout=5).close()
@@ -74,4 +79,10 @@ def _lacks_postgres() -> str | None:
     return None
 
 
-_LACKS = {"data": _lacks_data, "chromium": _lacks_chromium, "java": _lacks_java, "postgres": _lacks_postgres}
+_LACKS = {
+    "data": _lacks_data,
+    "chromium": _lacks_chromium,
+    "java": _lacks_java,
+    "spark": _lacks_spark,
+    "postgres": _lacks_postgres,
+}

@@ -9,11 +9,13 @@ import polars as pl
 from data.events import isoformat
 from data.log import EventLog, Floats
 from features import compute
-from features.catalogue import FeatureSet, learn
+from features.catalogue import FeatureSet
+from features.learning import learn
 from training.bundle import Bundle
 from training.distil import ExplainedModel
 from training.hazard import LARGEST_LOG_RATIO, HazardModel
-from training.landmarks import Bools, Landmarks, Outcomes, conversions, landmarks, ripenings
+from training.landmarks import Bools, Landmarks, Outcomes
+from training.sets import examples
 from veraison.errors import TrainingError
 from veraison.playbook import Playbook
 
@@ -44,10 +46,8 @@ def training_set(log: EventLog, playbook: Playbook, *, before: int) -> TrainingS
 
     Raises TrainingError where there are too few conversions, with how many there are and how many are needed.
     """
-    pairs = landmarks(log, playbook, before=before)
-    outcomes, usable = conversions(log, playbook, pairs, before)
-    pairs, outcomes = pairs[usable], outcomes[usable]
-    person = log.persons(before)[pairs.lead]
+    found = examples(log, playbook, before=before)
+    pairs, outcomes, person = found.pairs, found.outcomes, found.person
     within = outcomes.within(max(playbook.horizons.days))
     converted = len(np.unique(person[within]))
     needed = playbook.training.min_conversions
@@ -57,10 +57,9 @@ def training_set(log: EventLog, playbook: Playbook, *, before: int) -> TrainingS
             f"needed, {converted} are known before {isoformat(before)} (of {len(np.unique(person))} leads); "
             "wait, ingest more history, or lower training.min_conversions"
         )
-    feature_set = learn(log, playbook, pairs.lead, pairs.as_of)
+    feature_set = learn(log, playbook, pairs.lead, pairs.as_of, before=before)
     features = compute.batch(log, feature_set, pairs.lead, pairs.as_of, pairs.started)
-    ripening, ripens = ripenings(log, playbook, pairs, before)
-    return TrainingSet(pairs, feature_set, features, outcomes, ripening, ripens, converted)
+    return TrainingSet(pairs, feature_set, features, outcomes, found.ripening, found.ripens, converted)
 
 
 def fit(

@@ -7,6 +7,7 @@
     ├── StoreError           the workspace cannot be opened, or is of a newer version
     ├── TrainingError        the data do not allow a model
     ├── ModelError           there is no model to score with, or it is not usable
+    ├── CustomFeatureError   a firm's own feature is missing, changed or misbehaves
     └── UnknownLeadError     nobody by that id
 
 Anything else that is raised is a defect of ours and keeps its stack trace.
@@ -39,6 +40,10 @@ class TrainingError(VeraisonError):
 
 class ModelError(VeraisonError):
     """No model, or one that this version cannot use."""
+
+
+class CustomFeatureError(VeraisonError):
+    """A firm's own feature cannot be found, is not the one that training used, or does not depend on history alone."""
 
 
 class UnknownLeadError(VeraisonError):

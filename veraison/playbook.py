@@ -9,6 +9,7 @@ import tomllib
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     AwareDatetime,
@@ -114,16 +115,30 @@ class Horizons(_Table):
 class Features(_Table):
     """What features are made of.
 
-    windows_days  [1, 7, 30, 90]  days back within which events are counted
-    outbound      []              what the firm does to the lead; all else is the lead's own act
-    traits        {}              name = "category" or "number": what is known of the person or company
-    max_kinds     40              so many of the most frequent kinds of event have features of their own
+    windows_days     [1, 7, 30, 90]  days back within which events are counted
+    half_lives_days  [7, 30]         half-lives of the counts in which an event weighs less the older it is
+    outbound         []              what the firm does to the lead; all else is the lead's own act
+    traits           {}              name = "category", "number", "email" or "account": what is known of the person or
+                                     company; leads that share an account are colleagues
+    max_kinds        40              so many of the most frequent kinds of event have features of their own
+    time_zone        "UTC"           where days begin and offices open, such as "Europe/Paris"
+    custom           []              modules with features of the firm's own (functions decorated with @feature)
     """
 
     windows_days: tuple[Whole, ...] = (1, 7, 30, 90)
+    half_lives_days: tuple[Whole, ...] = (7, 30)
     outbound: tuple[Name, ...] = ()
-    traits: dict[str, Literal["category", "number"]] = Field(default_factory=dict)
+    traits: dict[str, Literal["category", "number", "email", "account"]] = Field(default_factory=dict)
     max_kinds: Whole = Field(default=40, ge=1, le=1000)
+    time_zone: Name = "UTC"
+    custom: tuple[Name, ...] = ()
+
+    @field_validator("traits")
+    @classmethod
+    def _one_company(cls, traits: dict[str, str]) -> dict[str, str]:
+        if len(named := [name for name, kind in traits.items() if kind == "account"]) > 1:
+            raise ValueError(f"names the company twice ({', '.join(named)}); one trait can be of kind 'account'")
+        return traits
 
     @field_validator("windows_days")
     @classmethod
@@ -131,6 +146,27 @@ class Features(_Table):
         if not days or min(days) < 1 or max(days) > 365:
             raise ValueError("needs at least one whole number of days in [1; 365]")
         return tuple(sorted(set(days)))
+
+    @field_validator("half_lives_days")
+    @classmethod
+    def _half_lives(cls, days: tuple[int, ...]) -> tuple[int, ...]:
+        if any(not 1 <= one <= 3650 for one in days):
+            raise ValueError("needs whole numbers of days in [1; 3650]")
+        return tuple(sorted(set(days)))
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ValueError, OSError, KeyError):
+            raise ValueError('is no time zone; write one such as "Europe/Paris"') from None
+        return name
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The traits that name a company."""
+        return tuple(name for name, kind in self.traits.items() if kind == "account")
 
 
 class IdentityKeys(_Table):

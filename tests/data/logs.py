@@ -24,6 +24,7 @@ def some_events(draw, prefix="e", least_known=0):
                 st.sampled_from((None,) * 6 + LEADS),
                 st.sampled_from((None,) * 6 + EMAILS),
                 st.none() | st.integers(-3, 3),
+                st.sampled_from((None, None, "Petit", "Durand")),
             ),
             min_size=size,
             max_size=size,
@@ -40,8 +41,9 @@ def some_events(draw, prefix="e", least_known=0):
             value=value,
             traits={} if email is None else {"email": email, "size": float(number)},
             previous_id=None if previous == lead else previous,
+            actor=actor,
         )
-        for number, (lead, kind, occurred, delay, previous, email, value) in enumerate(rows)
+        for number, (lead, kind, occurred, delay, previous, email, value, actor) in enumerate(rows)
     ]
 
 
@@ -60,6 +62,7 @@ def told(log, lead_id):
                 int(log.occurred[n]),
                 log.kinds[log.kind[n]],
                 None if log.value[n] == NO_VALUE else int(log.value[n]),
+                log.actors[log.actor[n]] if log.actor[n] >= 0 else None,
             )
             for n in events
         ],

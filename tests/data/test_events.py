@@ -15,7 +15,7 @@ zones = st.timezones()
 @given(moment=st.datetimes(min_value=datetime(1, 1, 3), max_value=datetime(9999, 12, 29), timezones=zones))
 def test_a_moment_goes_through_text_and_back_to_the_microsecond(moment):
     value = micros(moment)
-    assert instant(value) == moment
+    assert instant(value) == moment.astimezone(UTC)  # a local time that never was equals nothing else
     assert parse_instant(moment.isoformat()) == parse_instant(isoformat(value)) == value
     assert isoformat(value).endswith("Z")
 

@@ -71,7 +71,7 @@ def test_a_log_says_what_its_events_say(batch, as_of):
             since = {one.lead_id: 0} | dict(log.identity.chain(one.lead_id))
             if lead in since:
                 known = max(one.known_at, since[lead])
-                expected.append((known, one.occurred_at, one.event_id, one.kind, one.value))
+                expected.append((known, one.occurred_at, one.event_id, one.kind, one.value, one.actor))
         expected.sort()
         found = told(log, lead) or {"events": []}
         assert [(known, occurred, name, *rest) for name, known, occurred, *rest in found["events"]] == expected
@@ -99,7 +99,9 @@ def test_what_is_known_later_changes_nothing_that_is_visible(batch, later, as_of
 @given(batch=some_events())
 def test_the_order_of_rows_does_not_change_the_columns(batch):
     log, turned = logged(batch), logged(batch[::-1])
-    for name in ("offsets", "known", "occurred", "kind", "value", "trait_offsets", "trait_name", "trait_text"):
+    for name in ("offsets", "known", "occurred", "kind", "value", "actor", "trait_offsets", "trait_name", "trait_text"):
         np.testing.assert_array_equal(getattr(log, name), getattr(turned, name))
     assert isinstance(log, EventLog)
-    assert (log.kinds, log.trait_names, log.trait_texts) == (turned.kinds, turned.trait_names, turned.trait_texts)
+    for name in ("kinds", "actors", "trait_names", "trait_texts"):
+        assert getattr(log, name) == getattr(turned, name)
+    assert list(log.event_ids) == list(turned.event_ids)

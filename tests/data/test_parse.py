@@ -12,6 +12,7 @@ from data.events import EVENT_TYPES, MICROS_PER_DAY, Event, RawRecord, Rejection
 from data.parse import MAX_VALUE, InvalidEvent, judge, parse_event
 from data.schema import events, quarantine, traits
 from data.store import Store
+from tests.conftest import empty_postgres
 
 NOON = parse_instant("2026-03-01T12:00:00Z")
 TRACK = {"type": "track", "messageId": "m-1", "userId": "L42", "timestamp": "2026-03-01T09:12:00Z", "event": "Seen"}
@@ -392,5 +393,6 @@ def test_whatever_is_accepted_or_refused_can_be_stored_and_read_back_alike(both_
 
 @pytest.fixture(scope="module")
 def both_stores(postgres):
+    empty_postgres(postgres)
     with Store("sqlite://", ["email"]) as here, Store(postgres, ["email"]) as there:
         yield here, there

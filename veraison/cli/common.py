@@ -1,9 +1,11 @@
 """What commands share: where things are, what moment it is, and how to speak to a person."""
 
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -36,6 +38,24 @@ AsOfOption = Annotated[
     str | None,
     typer.Option("--as-of", metavar="T", help="Moment such as 2026-03-01T09:00:00Z or 2026-03-01 (newest event)."),
 ]
+
+
+class Engine(StrEnum):
+    """Who does the work of a long command; the numbers are the same."""
+
+    local = "local"
+    spark = "spark"
+
+
+EngineOption = Annotated[Engine, typer.Option("--engine", help="This machine alone, or Spark.")]
+MasterOption = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="Of --engine spark: spark://HOST:PORT, yarn, k8s://... (local[*], this machine)."),
+]
+EventsOption = Annotated[
+    str | None,
+    typer.Option(metavar="PATH", help="Of --engine spark: Parquet events or history tables, instead of the store's."),
+]
 LanguageOption = Annotated[str, typer.Option("--lang", help="Language of the reasons: en or fr.")]
 
 
@@ -63,9 +83,11 @@ class Place:
                 f"veraison ingest FILE --workspace {self.workspace.root}"
             )
         self.workspace.create()
+        accounts: tuple[str, ...] = ()
         if self.playbook_path != self.workspace.playbook or self.playbook_path.exists():
-            keys = self.playbook().identity.keys
-        with Store(self.workspace.store_url, keys) as store:
+            playbook = self.playbook()
+            keys, accounts = playbook.identity.keys, playbook.features.accounts
+        with Store(self.workspace.store_url, keys, accounts) as store:
             yield store
 
 
@@ -88,6 +110,11 @@ def moment(text: str | None, store: Store) -> int:
     newest = store.newest()
     if newest is None:
         raise StoreError("the store is empty; fill it with: veraison ingest FILE")
+    return just_after(newest)
+
+
+def just_after(newest: int) -> int:
+    """The moment at which the newest event is visible; a person is told."""
     errors.print(f"as of {isoformat(newest + 1)} (just after the newest event)", soft_wrap=True)
     return newest + 1
 
@@ -122,6 +149,27 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise VeraisonError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def spark_master(engine: Engine, master: str | None, events: str | None = None) -> str:
+    """The master to run on; options of Spark without it are a mistake of usage."""
+    for option, value in (("--master", master), ("--events", events)):
+        if engine is Engine.local and value is not None:
+            misused(f"{option} needs --engine spark")
+    return master or "local[*]"
+
+
+@contextmanager
+def history_tables(store: Store, where: Workspace, accounts: Sequence[str]) -> Iterator[Path]:
+    """The store's histories as Parquet, for as long as they are needed.
+
+    They lie in the workspace, since a cluster's executors have to see them too.
+    """
+    from data.units import export  # noqa: PLC0415 (no other command needs it)
+
+    with tempfile.TemporaryDirectory(prefix="histories-", dir=where.root) as folder:
+        export(store, Path(folder), accounts)
+        yield Path(folder)
 
 
 def day(value: int) -> str:

@@ -16,18 +16,26 @@ from rich.text import Text
 
 from data import scorelog
 from data.events import isoformat
-from data.log import EventLog
 from veraison.cli.common import (
     AsOfOption,
+    Engine,
+    EngineOption,
+    EventsOption,
     LanguageOption,
+    MasterOption,
     PlaybookOption,
     WorkspaceOption,
     errors,
+    history_tables,
+    just_after,
     misused,
     moment,
     out,
+    parse_moment,
     place,
     read_moment,
+    say,
+    spark_master,
     writing,
 )
 from veraison.errors import UnknownLeadError, VeraisonError
@@ -35,6 +43,7 @@ from veraison.errors import UnknownLeadError, VeraisonError
 if TYPE_CHECKING:  # the libraries behind scores take seconds to load, which other commands should not wait for
     from features.words import Language
     from serving.scorer import ExplainedScore, Scores
+    from training.bundle import Bundle
 
 _WRITERS = (".parquet", ".csv", ".json")
 
@@ -51,10 +60,13 @@ def score_command(
         Path | None, typer.Option("--at", metavar="PAIRS.csv", help="Score these lead_id,as_of pairs instead.")
     ] = None,
     out_path: Annotated[
-        Path | None, typer.Option("--out", help="Write all scores here (.parquet, .csv, .json).")
+        str | None, typer.Option("--out", metavar="F", help="Write all scores here (.parquet, .csv, .json).")
     ] = None,
     top: Annotated[int, typer.Option(help="How many leads to show.", min=1)] = 20,
     lang: LanguageOption = "en",
+    engine: EngineOption = Engine.local,
+    master: MasterOption = None,
+    events: EventsOption = None,
     workspace: WorkspaceOption = None,
     playbook: PlaybookOption = None,
 ) -> None:
@@ -62,30 +74,75 @@ def score_command(
 
     Examples: veraison score --out scores.parquet   ·   veraison score --at pairs.csv --out scores.csv
     """
+    from serving.bulk import Asked, score_by_spark  # noqa: PLC0415
     from serving.models import load_champion  # noqa: PLC0415
     from serving.scorer import score  # noqa: PLC0415
 
     if as_of is not None and at is not None:
         misused("give --as-of or --at, not both")
-    if out_path is not None and out_path.suffix not in _WRITERS:
+    if out_path is not None and Path(out_path).suffix not in _WRITERS:
         misused(f"--out {out_path}: write to a {', '.join(_WRITERS[:-1])} or {_WRITERS[-1]} file")
     language = checked_language(lang)
+    master = spark_master(engine, master, events)
     pairs = None if at is None else read_pairs(at)
     where = place(workspace, playbook)
     bundle = load_champion(where.workspace)
+    if events is not None:
+        score_events(bundle, events, pairs, as_of, master, out_path, top, language)
+        return
     with where.store(keys=bundle.playbook.identity.keys) as store:
-        now = moment(as_of, store) if pairs is None else 0
-        log = store.scan()
-        if pairs is None:
-            lead_ids = visible_leads(log, now)
-            pairs = lead_ids, [now] * len(lead_ids)
-        scores = score(bundle, log, *pairs, threads=where.settings.threads)
+        asked = Asked(moment(as_of, store)) if pairs is None else Asked(pairs=pairs)
+        if engine is Engine.spark:
+            with history_tables(store, where.workspace, bundle.playbook.features.accounts) as tables:
+                scores = score_by_spark(bundle, tables, asked, master=master, say=say)
+        else:
+            log = store.scan()
+            scores = score(bundle, log, *asked.everyone(log), threads=where.settings.threads)
         if at is None:
             scorelog.append(store, scores.to_log(time.time_ns() // 1_000, language))
+    show(scores, out_path, top, language)
+
+
+def score_events(
+    bundle: "Bundle",
+    events: str,
+    pairs: tuple[list[str], list[int]] | None,
+    as_of: str | None,
+    master: str,
+    out_path: str | None,
+    top: int,
+    language: "Language",
+) -> None:
+    """Score events that Spark reads where they lie; nothing is logged, for they are not the workspace's.
+
+    Where all leads go to Parquet, the executors write it themselves: a folder of files, in no particular order.
+    """
+    from features import spark  # noqa: PLC0415
+    from features.cluster import session  # noqa: PLC0415
+    from serving.bulk import Asked, score_by_spark, write_by_spark  # noqa: PLC0415
+
+    now = None if as_of is None else parse_moment(as_of)
+    with session(master):
+        if pairs is None and now is None:
+            newest = spark.newest(events, master=master)
+            if newest is None:
+                raise VeraisonError(f"{events}: no events there")
+            now = just_after(newest)
+        asked = Asked(now or 0, pairs)
+        if pairs is None and out_path is not None and out_path.endswith(".parquet"):
+            rows = write_by_spark(bundle, events, asked, out_path, language, master=master, say=say)
+            errors.print(f"{rows:,} rows: {out_path}", soft_wrap=True, markup=False)
+            return
+        scores = score_by_spark(bundle, events, asked, master=master, say=say)
+    show(scores, out_path, top, language)
+
+
+def show(scores: "Scores", out_path: str | None, top: int, language: "Language") -> None:
+    """Write the scores where they are wanted, else print the best."""
     if out_path is None:
         out.print(top_table(scores, top, language))
     else:
-        write(scores.table(language), out_path)
+        write(scores.table(language), Path(out_path))
         counts = f"{len(scores):,} rows, {int((scores.scored >= 0).sum()):,} scored"
         errors.print(f"{counts}: {out_path}", soft_wrap=True, markup=False)
 
@@ -141,11 +198,6 @@ def read_pairs(path: Path) -> tuple[list[str], list[int]]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise VeraisonError(f"{path}: cannot be read ({error})") from None
     return lead_ids, moments
-
-
-def visible_leads(log: EventLog, now: int) -> list[str]:
-    """Every lead of which anything is visible at the moment."""
-    return [lead for code, lead in enumerate(log.leads) if log.visible(code, now).stop > log.offsets[code]]
 
 
 def write(table: pl.DataFrame, path: Path) -> None:

@@ -1,0 +1,151 @@
+"""Our engine on the benchmark's events: read, histories, kernel, and the table as the peers write it."""
+
+import os
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks.table import (
+    COMPRESSION,
+    FEATURES,
+    HALF_LIVES,
+    KINDS,
+    OUTBOUND,
+    QUOTE,
+    ROW_GROUP,
+    SNAPSHOTS,
+    WHOLE,
+    WINDOWS,
+)
+from data.events import TRAIT_SCHEMA
+from data.identity import Identity
+from data.log import NEVER, EventLog
+from data.units import read_part, split
+from features import arrow
+from features import compute as engine
+from features.catalogue import FeatureSet
+
+_THREADS = len(os.sched_getaffinity(0))
+_NAMES = {"age": "first__all"} | {f"decay__all__{days}d": f"decayed__all__half_{days}d" for days in HALF_LIVES}
+"""Columns that the catalogue calls otherwise: the age here is that of the first visible event."""
+IN_MEMORY, EVENTS_PER_PART = 20_000_000, 5_000_000
+_MOMENTS = np.array(SNAPSHOTS, dtype=np.int64)
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Whose history at which moment, by lead; `names` are the leads' ids."""
+
+    names: pa.Array
+    lead: Ints
+    as_of: Ints
+
+
+def feature_set() -> FeatureSet:
+    """The 36 features as a set of the catalogue, in the catalogue's order."""
+    every = FeatureSet(
+        windows=WINDOWS,
+        kinds=KINDS,
+        outbound=OUTBOUND,
+        neutral=(),
+        valued=(QUOTE,),
+        traits=(),
+        half_lives=HALF_LIVES,
+    )
+    wanted = {_NAMES.get(name, name) for name in FEATURES}
+    return every.only(name for name in every.names if name in wanted)
+
+
+def run(events: Path, out: Path) -> None:
+    """Read `events`, write the table into the folder `out`."""
+    _each(events, out)
+
+
+def compute(events: Path, _: Path) -> None:
+    """The same without writing: the features are in memory and let go."""
+    _each(events, None)
+
+
+def _each(events: Path, out: Path | None) -> None:
+    if pq.read_metadata(events).num_rows <= IN_MEMORY:
+        _one(read(events), out, "")
+        return
+    with tempfile.TemporaryDirectory(dir=None if out is None else out.parent) as folder:  # more than memory may hold
+        for part in range(split(events, Path(folder), EVENTS_PER_PART)):
+            _one(read_part(Path(folder), part), out, f"{part}-")
+
+
+def _one(log: EventLog, out: Path | None, prefix: str) -> None:
+    wanted, names, blocks = feature_set(), pl.Series(log.leads).to_arrow(), _blocks(log)
+    engine.program_of(wanted)
+
+    def work(worker: int) -> None:
+        writer = None if out is None else _writer(out / f"part-{prefix}{worker}.parquet")
+        for first, last in blocks[worker::_THREADS]:
+            pairs = _pairs(log, names, first, last)
+            never = np.full(len(pairs.lead), NEVER)
+            matrix = engine.batch(log, wanted, pairs.lead, pairs.as_of, never, order="F")
+            if writer is not None:
+                writer.write_table(_table(pairs, matrix, wanted), row_group_size=ROW_GROUP)
+        if writer is not None:
+            writer.close()
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        list(pool.map(work, range(_THREADS)))
+
+
+def read(events: Path) -> EventLog:
+    """The histories in a file of events."""
+    rows = pq.ParquetFile(events, read_dictionary=["lead_id", "kind"]).read()
+    nobody = pa.chunked_array([pa.nulls(len(rows), pa.string())])
+    return EventLog.build(rows.append_column("actor", nobody), TRAIT_SCHEMA.empty_table(), Identity(), _THREADS)
+
+
+def _blocks(log: EventLog) -> list[tuple[int, int]]:
+    """Ranges of leads with about a row group of pairs each."""
+    rows = np.cumsum(len(_MOMENTS) - _first(log, 0, len(log.leads)))
+    cuts = np.searchsorted(rows, np.arange(ROW_GROUP, rows[-1] + ROW_GROUP, ROW_GROUP), side="right")
+    edges = [0, *np.unique(np.minimum(cuts, len(rows))).tolist()]
+    return [(first, last) for first, last in pairwise(edges) if last > first]
+
+
+def _first(log: EventLog, first: int, last: int) -> Ints:
+    """(leads,) the place of the first snapshot at which something of a lead is visible."""
+    found: Ints = np.searchsorted(_MOMENTS, log.known[log.offsets[first:last]], side="right")
+    return found
+
+
+def _pairs(log: EventLog, names: pa.Array, first: int, last: int) -> Pairs:
+    since = _first(log, first, last)
+    counts = len(_MOMENTS) - since
+    lead = np.repeat(np.arange(first, last), counts)
+    begins = np.cumsum(counts) - counts
+    place = np.arange(len(lead)) - np.repeat(begins - since, counts)
+    return Pairs(names, lead, _MOMENTS[place])
+
+
+def _table(pairs: Pairs, matrix: npt.NDArray[np.float64], wanted: FeatureSet) -> pa.Table:
+    made = dict(zip(wanted.names, arrow.columns(matrix, wanted), strict=True))
+    lead, as_of = (
+        pa.Array.from_buffers(pa.int64(), len(one), [None, pa.py_buffer(one)]) for one in (pairs.lead, pairs.as_of)
+    )
+    found = {"lead_id": pairs.names.take(lead), "as_of": as_of}
+    for name in FEATURES:
+        found[name] = made.get(_NAMES.get(name, name), pa.nulls(len(lead), pa.float64()))
+    return pa.table(found)
+
+
+def _writer(path: Path) -> pq.ParquetWriter:
+    fields = [pa.field("lead_id", pa.string()), pa.field("as_of", pa.int64())]
+    fields += [pa.field(name, pa.int32() if name in WHOLE else pa.float64()) for name in FEATURES]
+    return pq.ParquetWriter(path, pa.schema(fields), compression=COMPRESSION, use_dictionary=False)

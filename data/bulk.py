@@ -1,0 +1,41 @@
+"""Whole tables of SQLite as Arrow, without a Python object for every cell: a third of the time.
+
+SQLite writes some ten thousand rows as one text of JSON lines, and Arrow reads it. Floats come beside it: as text
+they would lose their last bits.
+"""
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.json as pj
+
+_ROWS = 65_536
+_ONE_THREAD = pj.ReadOptions(use_threads=False)  # several take half as much again of the processor
+
+
+def batches(cursor: Any, table: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """All rows of a table in the order in which they were stored.
+
+    cursor : the driver's, in a transaction
+    schema : of text, int64 and float64; its names are those of columns
+    """
+    floats = [field.name for field in schema if pa.types.is_floating(field.type)]
+    texts = [field for field in schema if field.name not in floats]
+    pairs = ", ".join(f"'{field.name}', {field.name}" for field in texts)
+    lines = f"SELECT CAST(group_concat(json_object({pairs}), char(10)) AS BLOB) FROM {table} NOT INDEXED WHERE rowid > ? AND rowid <= ?"  # noqa: S608, E501
+    beside = f"SELECT {', '.join(floats)} FROM {table} NOT INDEXED WHERE rowid > ? AND rowid <= ? ORDER BY rowid"  # noqa: S608
+    options = pj.ParseOptions(pa.schema(texts), unexpected_field_behavior="error")
+    first, last = cursor.execute(f"SELECT ifnull(min(rowid), 1), ifnull(max(rowid), 0) FROM {table}").fetchone()  # noqa: S608
+    for start in range(first - 1, last, _ROWS):
+        bounds = (start, start + _ROWS)
+        text = cursor.execute(lines, bounds).fetchone()[0]
+        if text is None:  # rowids may have gaps
+            continue
+        columns = pj.read_json(io.BytesIO(text), _ONE_THREAD, options)
+        if floats:
+            found = zip(*cursor.execute(beside, bounds).fetchall(), strict=True)
+            for name, cells in zip(floats, found, strict=True):
+                columns = columns.append_column(name, pa.array(cells, pa.float64()))
+        yield from columns.select(schema.names).cast(schema).combine_chunks().to_batches()

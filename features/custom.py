@@ -1,0 +1,179 @@
+"""A firm's own features: one decorated function on one lead's visible history.
+
+::
+
+    from features.custom import feature
+
+    @feature(kinds=("Pricing Page Viewed",), en="pricing pages seen at night", fr="pages de prix vues la nuit")
+    def pricing_at_night(as_of, occurred, kind, value):
+        night = 0
+        for e in range(len(occurred)):
+            hour = occurred[e] // 3_600_000_000 % 24
+            night += kind[e] == 0 and (hour < 6 or hour >= 22)
+        return night
+
+as_of    : int, microseconds UTC
+occurred : (n,) int64, when each visible event happened, in the order of the history; what is not visible is not there
+kind     : (n,) int64, place of its kind in `kinds`, -1 for any other
+value    : (n,) float64, its value, NaN where it has none
+Returns  : a number, NaN for "not known"
+
+The function is compiled by numba where numba can; otherwise it runs as Python, only slower. The playbook names the
+module: ``[features] custom = ["our_features"]``. Training asks each function twice and refuses one whose answers
+differ; the bundle keeps a digest of its source, so that serving never runs another function than training did.
+"""
+
+import hashlib
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+
+from data.log import NO_VALUE, EventLog, Floats, Ints
+from features.catalogue import CustomSpec
+from veraison.errors import CustomFeatureError
+
+Function = Callable[[int, Ints, Ints, Floats], float]
+
+
+@dataclass(frozen=True)
+class CustomFeature:
+    """A registered function.
+
+    kinds    : the kinds of event it tells apart
+    words    : language -> what it counts, for the reasons
+    compiled : whether numba compiled it
+    """
+
+    spec: CustomSpec
+    function: Any
+    kinds: tuple[str, ...]
+    words: dict[str, str]
+    compiled: bool
+
+
+_REGISTERED: dict[tuple[str, str], CustomFeature] = {}
+_SIGNATURE = (
+    numba.int64, numba.types.Array(numba.int64, 1, "C", readonly=True),
+    numba.types.Array(numba.int64, 1, "C", readonly=True), numba.types.Array(numba.float64, 1, "C", readonly=True),
+)  # fmt: skip
+
+
+def feature(*, kinds: Iterable[str] = (), en: str, fr: str | None = None) -> Callable[[Function], Function]:
+    """Make a function a feature, under its own name.
+
+    kinds  : kinds of event that the function tells apart
+    en, fr : what the number is, in a seller's words
+
+    >>> @feature(en="events so far")
+    ... def events_so_far(as_of, occurred, kind, value):
+    ...     return len(occurred)
+    >>> registered(events_so_far.__module__)[0].compiled
+    True
+    """
+
+    def register(function: Function) -> Function:
+        source = inspect.getsource(function) if _has_source(function) else function.__code__.co_code.hex()
+        spec = CustomSpec(function.__module__, function.__name__, hashlib.sha256(source.encode()).hexdigest()[:12])
+        compiled: Any = numba.njit(nogil=True, error_model="numpy")(function)
+        try:
+            compiled.compile(_SIGNATURE)
+        except numba.core.errors.NumbaError:
+            compiled = None
+        words = {"en": en, "fr": en if fr is None else fr}
+        _REGISTERED[spec.module, spec.name] = CustomFeature(
+            spec, function if compiled is None else compiled, tuple(kinds), words, compiled is not None
+        )
+        return function
+
+    return register
+
+
+def registered(module: str) -> list[CustomFeature]:
+    """The features of a module by name; CustomFeatureError where it cannot be imported or has none."""
+    _import(module)
+    found = [one for (where, _), one in sorted(_REGISTERED.items()) if where == module]
+    if not found:
+        raise CustomFeatureError(f"features.custom: module {module!r} has no function decorated with @feature")
+    return found
+
+
+def load(spec: CustomSpec) -> CustomFeature:
+    """The very function that training used; CustomFeatureError where it is gone or has changed since."""
+    if (spec.module, spec.name) not in _REGISTERED:
+        _import(spec.module)
+    found = _REGISTERED.get((spec.module, spec.name))
+    if found is None:
+        raise CustomFeatureError(
+            f"the model uses the feature {spec.name!r}, which module {spec.module!r} no longer has"
+        )
+    if found.spec.digest != spec.digest:
+        raise CustomFeatureError(
+            f"the feature {spec.name!r} of module {spec.module!r} has changed since the model was trained; "
+            "train again with: veraison train"
+        )
+    return found
+
+
+def compute(log: EventLog, custom: CustomFeature, lead: Ints, as_of: Ints) -> Floats:
+    """(pairs,) the feature of each lead at each moment, of what was visible then."""
+    place = {kind: code for code, kind in enumerate(custom.kinds)}
+    codes = np.array([place.get(kind, -1) for kind in log.kinds], dtype=np.int64)
+    kind = codes[log.kind] if len(log.kind) else np.empty(0, dtype=np.int64)
+    value = np.where(log.value == NO_VALUE, np.nan, log.value / 1e6)
+    occurred = np.array(log.occurred, dtype=np.int64)
+    for column in (occurred, kind, value):
+        column.flags.writeable = False  # a function that writes would change what the next one sees
+    found = np.empty(len(lead))
+    if custom.compiled:
+        _each(custom.function, log.offsets, log.known, occurred, kind, value, lead, as_of, found)
+        return found
+    for p in range(len(lead)):
+        seen = log.visible(int(lead[p]), int(as_of[p]))
+        try:
+            found[p] = custom.function(int(as_of[p]), occurred[seen], kind[seen], value[seen])
+        except Exception as error:  # whatever a firm's own code raises is told with its name
+            raise CustomFeatureError(
+                f"the feature {custom.spec.name!r} failed for lead {log.leads[int(lead[p])]!r}: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+    return found
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def _each(function, offsets, known, occurred, kind, value, lead, as_of, found):  # type: ignore[no-untyped-def]
+    for p in range(len(lead)):
+        start = offsets[lead[p]]
+        stop = start + np.searchsorted(known[start : offsets[lead[p] + 1]], as_of[p])
+        found[p] = function(as_of[p], occurred[start:stop], kind[start:stop], value[start:stop])
+
+
+def _import(module: str) -> None:
+    try:
+        importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module.partition(".")[0] or "" in sys.path:
+            raise CustomFeatureError(f"features.custom: module {module!r} cannot be imported: {error}") from error
+        sys.path.insert(0, "")  # a file beside the workspace, as `python -m` would find it
+        try:
+            importlib.import_module(module)
+        except ImportError as second:
+            raise CustomFeatureError(f"features.custom: module {module!r} cannot be imported: {second}") from second
+        finally:
+            sys.path.remove("")
+    except Exception as error:
+        raise CustomFeatureError(
+            f"features.custom: module {module!r} cannot be imported: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _has_source(function: Function) -> bool:
+    try:
+        return bool(inspect.getsource(function))
+    except (OSError, TypeError):
+        return False
