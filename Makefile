@@ -25,7 +25,7 @@ setup: $(STAMP) ## create the environment from uv.lock
 $(STAMP): pyproject.toml uv.lock
 	@command -v uv >/dev/null 2>&1 || test -x $(VENV)-uv/bin/uv || \
 		{ echo "fetching uv"; $(PYTHON) -m venv $(VENV)-uv && $(VENV)-uv/bin/pip install --quiet uv==$(UV_VERSION); }
-	PATH="$(CURDIR)/$(VENV)-uv/bin:$$PATH" uv sync --frozen --python $(PYTHON)
+	PATH="$(CURDIR)/$(VENV)-uv/bin:$$PATH" uv sync --frozen --compile-bytecode --python $(PYTHON)
 	@touch $@
 
 demo: $(STAMP) ## the whole job on a simulated firm, in under three minutes

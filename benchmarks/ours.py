@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -28,7 +27,6 @@ from benchmarks.table import (
 from data.events import TRAIT_SCHEMA
 from data.identity import Identity
 from data.log import NEVER, EventLog
-from data.units import read_part, split
 from features import arrow
 from features import compute as engine
 from features.catalogue import FeatureSet
@@ -80,13 +78,15 @@ def _each(events: Path, out: Path | None) -> None:
     if pq.read_metadata(events).num_rows <= IN_MEMORY:
         _one(read(events), out, "")
         return
+    from data.units import read_part, split  # noqa: PLC0415 (brings the store along)
+
     with tempfile.TemporaryDirectory(dir=None if out is None else out.parent) as folder:  # more than memory may hold
         for part in range(split(events, Path(folder), EVENTS_PER_PART)):
             _one(read_part(Path(folder), part), out, f"{part}-")
 
 
 def _one(log: EventLog, out: Path | None, prefix: str) -> None:
-    wanted, names, blocks = feature_set(), pl.Series(log.leads).to_arrow(), _blocks(log)
+    wanted, names, blocks = feature_set(), _texts(log.leads), _blocks(log)
     engine.program_of(wanted)
 
     def work(worker: int) -> None:
@@ -104,11 +104,18 @@ def _one(log: EventLog, out: Path | None, prefix: str) -> None:
         list(pool.map(work, range(_THREADS)))
 
 
+def _texts(names: list[str]) -> pa.Array:
+    """Text as Arrow; `pa.array` would import pandas to see whether this is one of its kinds."""
+    letters = [name.encode() for name in names]
+    ends = np.cumsum([0, *map(len, letters)], dtype=np.int32)
+    return pa.StringArray.from_buffers(len(names), pa.py_buffer(ends), pa.py_buffer(b"".join(letters)))
+
+
 def read(events: Path) -> EventLog:
     """The histories in a file of events."""
     rows = pq.ParquetFile(events, read_dictionary=["lead_id", "kind"]).read()
     nobody = pa.chunked_array([pa.nulls(len(rows), pa.string())])
-    return EventLog.build(rows.append_column("actor", nobody), TRAIT_SCHEMA.empty_table(), Identity(), _THREADS)
+    return EventLog.build(rows.append_column("actor", nobody), pa.Table.from_batches([], TRAIT_SCHEMA), Identity(), _THREADS)
 
 
 def _blocks(log: EventLog) -> list[tuple[int, int]]:

@@ -65,15 +65,14 @@ def encode(column: pa.ChunkedArray) -> tuple[Codes, list[str]]:
     >>> encode(pa.chunked_array([["b", None], ["a"]]))
     (array([ 1, -1,  0], dtype=int32), ['a', 'b'])
     """
+    if not column.num_chunks:
+        return np.empty(0, dtype=np.int32), []
     if pa.types.is_dictionary(column.type) and any(chunk.dictionary.null_count for chunk in column.chunks):
         column = column.cast(column.type.value_type)  # such dictionaries cannot be united
     if not pa.types.is_dictionary(column.type):
         column = pc.dictionary_encode(column)
     whole = column.unify_dictionaries().combine_chunks()
-    if isinstance(whole, pa.ChunkedArray):  # no chunk at all
-        return np.empty(0, dtype=np.int32), []
-    indices = whole.indices if not whole.indices.null_count else pc.fill_null(whole.indices, -1)
-    found = indices.to_numpy(zero_copy_only=False)
+    found = plain(whole.indices, -1)
     texts: list[str | None] = whole.dictionary.to_pylist()
     used = np.zeros(len(texts) + 1, dtype=np.bool_)
     used[found] = True  # -1 is the place behind the last
@@ -86,12 +85,33 @@ def encode(column: pa.ChunkedArray) -> tuple[Codes, list[str]]:
 
 def numbers(column: pa.ChunkedArray, missing: float = NO_VALUE) -> npt.NDArray[Any]:
     """(rows,) a column of numbers, `missing` where it is null."""
-    if column.null_count:
-        column = pc.fill_null(column, pa.scalar(missing, column.type))
-    chunks = [chunk.to_numpy() for chunk in column.chunks]
+    chunks = [plain(chunk, missing) for chunk in column.chunks]
     if not chunks:
-        return np.empty(0, dtype=column.type.to_pandas_dtype())
+        return np.empty(0, dtype=_dtype(column.type))
     return chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
+
+
+def plain(values: pa.Array, missing: float = NO_VALUE) -> npt.NDArray[Any]:
+    """The numbers of an array, `missing` where they are null; Arrow's own ways would import pandas first.
+
+    >>> plain(pa.array([1, 2, None]).slice(1), -1)
+    array([ 2, -1])
+    """
+    kind, size = _dtype(values.type), len(values)
+    if not size:
+        return np.empty(0, dtype=kind)
+    there, numbers_ = values.buffers()
+    found: npt.NDArray[Any] = np.frombuffer(numbers_, dtype=kind, count=size, offset=values.offset * kind.itemsize)
+    if not values.null_count:
+        return found
+    bits = np.frombuffer(there, dtype=np.uint8)[values.offset // 8 :]
+    shift = values.offset % 8
+    present = np.unpackbits(bits, count=shift + size, bitorder="little")[shift:]
+    return np.where(present, found, kind.type(missing))
+
+
+def _dtype(kind: pa.DataType) -> np.dtype[Any]:
+    return np.dtype({"double": "float64"}.get(str(kind), str(kind)))
 
 
 def views(names: list[str], identity: Identity) -> Views:

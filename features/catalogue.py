@@ -191,7 +191,7 @@ class FeatureSet:
     won        : kinds that mean a colleague was won
     time_zone  : where days begin and offices open
     custom     : the firm's own features
-    chosen     : names of the columns that are wanted; empty for all
+    chosen     : names of the columns that are wanted, None for all
 
     A kind that bears the name of a group (`GROUPS`) has no columns of its own: it counts as ``other``.
     """
@@ -209,18 +209,18 @@ class FeatureSet:
     won: tuple[str, ...] = ()
     time_zone: str = "UTC"
     custom: tuple[CustomSpec, ...] = ()
-    chosen: tuple[str, ...] = ()
+    chosen: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if clash := {*GROUPS} & {*self.kinds}:
             raise ValueError(f"a kind cannot have columns of its own under the name of a group: {sorted(clash)}")
-        if unknown := {*self.chosen} - {*_names(self._everything)}:
+        if unknown := {*(self.chosen or ())} - {*_names(self._everything)}:
             raise ValueError(f"no such feature: {', '.join(sorted(unknown))}")
 
     @cached_property
     def features(self) -> tuple[Feature, ...]:
         """All columns, in the order of the matrix."""
-        if not self.chosen:
+        if self.chosen is None:
             return self._everything
         wanted = {*self.chosen}
         return tuple(
@@ -231,7 +231,10 @@ class FeatureSet:
     def names(self) -> list[str]:
         """Column names, unique; a clash of two names is settled by a number in the order of the set."""
         every = _names(self._everything)
-        return [name for name in every if name in {*self.chosen}] if self.chosen else every
+        if self.chosen is None:
+            return every
+        wanted = {*self.chosen}
+        return [name for name in every if name in wanted]
 
     def only(self, names: Iterable[str]) -> "FeatureSet":
         """The same set with these columns alone; ValueError for a name it does not have."""
@@ -262,7 +265,7 @@ class FeatureSet:
                 )  # fmt: skip
                 yield from (Feature(op, group) for op in rhythm)
         for kind in self.valued:
-            yield from (Feature(Op.sum, kind, window) for window in (self.windows[-1], 0))
+            yield from (Feature(Op.sum, kind, window) for window in (*self.windows[-2:], 0))
             yield from (Feature(Op.highest, kind), Feature(Op.latest, kind))
         if self.kinds:
             yield from (Feature(Op.recent_kind, short=place) for place in range(1, RECENT + 1))

@@ -205,8 +205,8 @@ def _beyond_events(
     found = np.full((len(lead), len(names)), -1, dtype=np.int64)
     if names:
         kernel.sweep_traits(
-            log.trait_offsets, log.trait_known, log.trait_occurred, _readable(log, feature_set, names), len(names), lead,
-            as_of, found,
+            log.trait_offsets, log.trait_known, log.trait_occurred, _readable(log, feature_set, names), len(names),
+            lead, as_of, found,
         )  # fmt: skip
     told = _told(log, feature_set, lead, as_of)
     for at, one in enumerate(feature_set.features):

@@ -27,6 +27,7 @@ import hashlib
 import importlib
 import inspect
 import sys
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -78,13 +79,9 @@ def feature(*, kinds: Iterable[str] = (), en: str, fr: str | None = None) -> Cal
     """
 
     def register(function: Function) -> Function:
-        source = inspect.getsource(function) if _has_source(function) else function.__code__.co_code.hex()
-        spec = CustomSpec(function.__module__, function.__name__, hashlib.sha256(source.encode()).hexdigest()[:12])
-        compiled: Any = numba.njit(nogil=True, error_model="numpy")(function)
-        try:
-            compiled.compile(_SIGNATURE)
-        except numba.core.errors.NumbaError:
-            compiled = None
+        digest = hashlib.sha256(_source(function).encode()).hexdigest()[:12]
+        spec = CustomSpec(function.__module__, function.__name__, digest)
+        compiled = _compiled(function)
         words = {"en": en, "fr": en if fr is None else fr}
         _REGISTERED[spec.module, spec.name] = CustomFeature(
             spec, function if compiled is None else compiled, tuple(kinds), words, compiled is not None
@@ -130,18 +127,19 @@ def compute(log: EventLog, custom: CustomFeature, lead: Ints, as_of: Ints) -> Fl
     for column in (occurred, kind, value):
         column.flags.writeable = False  # a function that writes would change what the next one sees
     found = np.empty(len(lead))
-    if custom.compiled:
-        _each(custom.function, log.offsets, log.known, occurred, kind, value, lead, as_of, found)
-        return found
-    for p in range(len(lead)):
-        seen = log.visible(int(lead[p]), int(as_of[p]))
-        try:
+    whose = ""
+    try:
+        if custom.compiled:
+            _each(custom.function, log.offsets, log.known, occurred, kind, value, lead, as_of, found)
+            return found
+        for p in range(len(lead)):
+            whose = f" for lead {log.leads[int(lead[p])]!r}"
+            seen = log.visible(int(lead[p]), int(as_of[p]))
             found[p] = custom.function(int(as_of[p]), occurred[seen], kind[seen], value[seen])
-        except Exception as error:  # whatever a firm's own code raises is told with its name
-            raise CustomFeatureError(
-                f"the feature {custom.spec.name!r} failed for lead {log.leads[int(lead[p])]!r}: "
-                f"{type(error).__name__}: {error}"
-            ) from error
+    except Exception as error:  # whatever a firm's own code raises is told with its name
+        raise CustomFeatureError(
+            f"the feature {custom.spec.name!r} failed{whose}: {type(error).__name__}: {error}"
+        ) from error
     return found
 
 
@@ -161,19 +159,37 @@ def _import(module: str) -> None:
             raise CustomFeatureError(f"features.custom: module {module!r} cannot be imported: {error}") from error
         sys.path.insert(0, "")  # a file beside the workspace, as `python -m` would find it
         try:
-            importlib.import_module(module)
-        except ImportError as second:
-            raise CustomFeatureError(f"features.custom: module {module!r} cannot be imported: {second}") from second
+            _import(module)
         finally:
             sys.path.remove("")
+    except CustomFeatureError:
+        raise
     except Exception as error:
         raise CustomFeatureError(
             f"features.custom: module {module!r} cannot be imported: {type(error).__name__}: {error}"
         ) from error
 
 
-def _has_source(function: Function) -> bool:
-    try:
-        return bool(inspect.getsource(function))
-    except (OSError, TypeError):
-        return False
+def _source(function: Function) -> str:
+    """What a change of the feature shows in: its module, whose helpers and constants it may use."""
+    for what in (inspect.getmodule(function), function):
+        try:
+            return inspect.getsource(what)  # type: ignore[arg-type]
+        except (OSError, TypeError):  # a notebook's module has no file, though its functions have a source
+            continue
+    return function.__code__.co_code.hex()
+
+
+def _compiled(function: Function) -> Any:
+    """The function compiled, with its bounds checked: beyond them lies what is not visible. None where numba cannot."""
+    compiled: Any = numba.njit(nogil=True, error_model="numpy", boundscheck=True)(function)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about what cannot be compiled: it runs as Python
+        try:
+            compiled.compile(_SIGNATURE)
+        except numba.core.errors.NumbaError:
+            return None
+    returned = compiled.nopython_signatures[0].return_type
+    if not isinstance(returned, numba.types.Number | numba.types.Boolean):
+        raise CustomFeatureError(f"the feature {function.__name__!r} returns {returned}; it must return a number")
+    return compiled

@@ -74,7 +74,7 @@ def power_of_two(x):  # type: ignore[no-untyped-def]
     place = int(step)
     r = (step - place) * _LN2_STEP
     near = 1.0 + r * (1.0 + r * (0.5 + r * (1.0 / 6.0 + r * (1.0 / 24.0))))
-    return _WHOLE[int(whole) + 1074] * (_FINE[place] * near)
+    return _WHOLE[np.uint64(int(whole) + 1074)] * (_FINE[np.uint64(place)] * near)
 
 
 @_compiled
@@ -164,7 +164,7 @@ def tell_counts(  # type: ignore[no-untyped-def]
                 continue
             when = occurred[e]
             s0, s1, s2 = act[e] & _SLOT, (act[e] >> 16) & _SLOT, (act[e] >> 32) & _SLOT
-            inner = 0
+            inner = n_windows if moment - when >= windows[-1] else 0  # of a long history most is old
             while inner < n_windows and moment - when >= windows[inner]:
                 inner += 1
             for w in range(inner, n_windows + 1):
@@ -264,31 +264,27 @@ def _tell_days_once(  # type: ignore[no-untyped-def]
     active[: NOWHERE + 1] = 0
     busiest[: NOWHERE + 1] = 0
     on_day[: NOWHERE + 1] = 0
-    today[: NOWHERE + 1] = -1
+    today[: NOWHERE + 1] = NEVER
     wanted[: NOWHERE + 1] = 0
     for op in (_ACTIVE, _BUSIEST):
         for f in range(span[op], span[op + 1]):
             wanted[slot[f]] = 1
-    days, midnight, inner = 0, np.int64(NEVER), 0
+    inner = 0
     for at in range(n - 1, -1, -1):
         e = order[at] if late else at
         if act[e] < 0:
             continue
         when = occurred[e]
-        local = when + ahead(zone_from, zone_offset, when)
-        if local < midnight or local >= midnight + DAY:
-            days, midnight = days + 1, local // DAY * DAY
+        day = (when + ahead(zone_from, zone_offset, when)) // DAY
         while inner < n_windows and moment - when >= windows[inner]:
             inner += 1
         for s in (act[e] & _SLOT, (act[e] >> 16) & _SLOT):
-            if wanted[s] == 0:
-                continue
-            if today[s] != days:
-                today[s] = days
-                active[s, inner] += 1  # and all longer windows, below
-                on_day[s] = 0
-            on_day[s] += 1
-            busiest[s] = max(busiest[s], on_day[s])
+            if wanted[s] == 1:  # below without branches: whether a day is new is anybody's guess
+                new = 1 if today[s] != day else 0
+                today[s] = day
+                active[s, inner] += new  # and in all longer windows, below
+                on_day[s] = on_day[s] * (1 - new) + 1
+                busiest[s] = max(busiest[s], on_day[s])
     for w in range(1, n_windows + 1):
         for s in range(NOWHERE + 1):
             active[s, w] += active[s, w - 1]
@@ -301,15 +297,14 @@ def _tell_days_once(  # type: ignore[no-untyped-def]
 @_compiled
 def pick_valued(upto, occurred, act, value, wanted, to_upto, to_occurred, to_act, to_value):  # type: ignore[no-untyped-def]
     """Copy the events that have a value and whose own slot is `wanted`; return how many there are."""
-    n, p = 0, 0
-    for e in range(len(occurred)):
-        while p < len(upto) and upto[p] <= e:
-            to_upto[p] = n
-            p += 1
-        if act[e] >= 0 and value[e] != NO_VALUE and wanted[(act[e] >> 32) & _SLOT]:
-            to_occurred[n], to_act[n], to_value[n] = occurred[e], act[e], value[e]
-            n += 1
-    to_upto[p : len(upto)] = n
+    n, first = 0, 0
+    for p in range(len(upto)):
+        for e in range(first, upto[p]):
+            if wanted[(act[e] >> 32) & _SLOT] and value[e] != NO_VALUE and act[e] >= 0:
+                to_occurred[n], to_act[n], to_value[n] = occurred[e], act[e], value[e]
+                n += 1
+        first = upto[p]
+        to_upto[p] = n
     return n
 
 
@@ -373,9 +368,10 @@ def tell_decays(upto, occurred, act, n_slots, half_lives, as_of, row, span, slot
     for f in range(span[_DECAYED], span[_DECAYED + 1]):
         wanted[slot[f]] = 1
     for h in range(len(half_lives)):
-        half_life = half_lives[h]
+        half_life, rate = half_lives[h], 1.0 / half_lives[h]
         anchor = occurred[0] if len(occurred) > 0 else 0
         decayed[:] = 0.0
+        total = 0.0  # of slot ALL, kept at hand: nearly every event adds to it
         first = 0
         for p in range(len(as_of)):
             moment = as_of[p]
@@ -384,19 +380,25 @@ def tell_decays(upto, occurred, act, n_slots, half_lives, as_of, row, span, slot
                 if act[e] < 0 or wanted[s0] + wanted[s1] + wanted[s2] == 0:
                     continue
                 when = occurred[e]
-                x = (when - anchor) / half_life
+                x = (when - anchor) * rate
                 if x > _FAR:  # move the anchor by whole half-lives, which changes no digit
                     steps = int(x)
                     anchor += steps * half_life
+                    shrunk = power_of_two(-float(steps))
+                    total *= shrunk
                     for s in range(n_slots):
-                        decayed[s] *= power_of_two(-float(steps))
-                    x = (when - anchor) / half_life
+                        decayed[s] *= shrunk
+                    x = (when - anchor) * rate
                 weight = power_of_two(x)
-                for s in (s0, s1, s2):
-                    if wanted[s] == 1:
-                        decayed[s] += weight
+                if s0 == ALL:
+                    total += weight
+                if wanted[s1] == 1:
+                    decayed[s1] += weight
+                if wanted[s2] == 1:
+                    decayed[s2] += weight
             first = upto[p]
-            scale = power_of_two(-((moment - anchor) / half_life)) if first > 0 else 0.0
+            decayed[ALL] = total
+            scale = power_of_two(-((moment - anchor) * rate)) if first > 0 else 0.0
             for f in range(span[_DECAYED], span[_DECAYED + 1]):
                 if short[f] == h:
                     out[row[p], column[f]] = decayed[slot[f]] * scale
@@ -414,7 +416,8 @@ def tell_gaps(upto, occurred, act, as_of, row, span, slot, column, out):  # type
     began = np.zeros(NOWHERE + 1, dtype=np.int64)
     newest = np.full(NOWHERE + 1, -1, dtype=np.int64)
     longest = np.zeros(NOWHERE + 1, dtype=np.int64)
-    squares = np.zeros(NOWHERE + 1)
+    mean = np.zeros(NOWHERE + 1)
+    spread = np.zeros(NOWHERE + 1)
     first = 0
     for p in range(len(as_of)):
         moment, r = as_of[p], row[p]
@@ -426,11 +429,13 @@ def tell_gaps(upto, occurred, act, as_of, row, span, slot, column, out):  # type
                 many[s] += 1
                 if newest[s] < 0:
                     began[s] = newest[s] = when
-                elif when > newest[s]:
-                    gap = when - newest[s]
-                    newest[s] = when
-                    longest[s] = max(longest[s], gap)
-                    squares[s] += (gap / DAY) * (gap / DAY)
+                    continue
+                gap = max(0, when - newest[s])
+                newest[s] = max(newest[s], when)
+                longest[s] = max(longest[s], gap)
+                off = gap / DAY - mean[s]  # Welford 1962: no difference of large squares
+                mean[s] += off / (many[s] - 1)
+                spread[s] += off * (gap / DAY - mean[s])
         first = upto[p]
         for f in range(span[_GAP_MEAN], span[_GAP_MEAN + 1]):
             s = slot[f]
@@ -440,11 +445,10 @@ def tell_gaps(upto, occurred, act, as_of, row, span, slot, column, out):  # type
             out[r, column[f]] = longest[s] / DAY if many[s] > 1 else np.nan
         for f in range(span[_BURSTINESS], span[_BURSTINESS + 1]):
             s = slot[f]
-            gaps, total = many[s] - 1, (newest[s] - began[s]) / DAY
-            if gaps < 2 or total <= 0:
+            if many[s] < 3 or newest[s] <= began[s]:
                 out[r, column[f]] = np.nan
             else:
-                ratio = np.sqrt(max(0.0, gaps * squares[s] / (total * total) - 1.0))
+                ratio = np.sqrt(spread[s] / (many[s] - 1)) / mean[s]
                 out[r, column[f]] = (ratio - 1.0) / (ratio + 1.0)
         for f in range(span[_OVERDUE], span[_OVERDUE + 1]):
             s = slot[f]
@@ -546,7 +550,7 @@ def tell_people(upto, occurred, act, actor, lead, met, as_of, row, span, column,
 def tell_sequences(  # type: ignore[no-untyped-def]
     upto, occurred, act, n_slots, sequence_at, sequence_first, sequence_within, as_of, row, span, slot, column, out
 ):
-    """Whether an event was known before another, and happened before it by less than so long."""
+    """Whether the newest event of one kind known by then lay less than so long before one of another kind."""
     hit = np.zeros(len(sequence_first), dtype=np.bool_)
     newest = np.full(n_slots, -1, dtype=np.int64)
     first = 0
@@ -557,19 +561,8 @@ def tell_sequences(  # type: ignore[no-untyped-def]
             when, then = occurred[e], (act[e] >> 32) & _SLOT
             for q in range(sequence_at[then], sequence_at[then + 1]):
                 begins = sequence_first[q]
-                if hit[q] or newest[begins] < 0:
-                    continue
-                if newest[begins] <= when:
-                    hit[q] = when - newest[begins] < sequence_within[q]
-                    continue
-                for other in range(e):  # this event came late: look at each one
-                    if (
-                        act[other] >= 0
-                        and ((act[other] >> 32) & _SLOT) == begins
-                        and (0 <= when - occurred[other] < sequence_within[q])
-                    ):
-                        hit[q] = True
-                        break
+                if newest[begins] >= 0 and 0 <= when - newest[begins] < sequence_within[q]:
+                    hit[q] = True
             newest[then] = max(newest[then], when)
         first = upto[p]
         for f in range(span[_SEQUENCE], span[_SEQUENCE + 1]):

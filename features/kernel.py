@@ -122,7 +122,8 @@ def sweep(  # type: ignore[no-untyped-def]
             families.let_go(when, order, late, windows, moments, gone)
         if want_counts:
             families.tell_counts(
-                upto, when, act, order, late, gone, windows, moments, rows, span, slot, short, long, column, out, table, line
+                upto, when, act, order, late, gone, windows, moments, rows, span, slot, short, long, column, out, table,
+                line,
             )  # fmt: skip
         if want_days:
             if len(rank) < n:
@@ -156,7 +157,8 @@ def sweep(  # type: ignore[no-untyped-def]
             )  # fmt: skip
         if want_values:
             picked = families.pick_valued(
-                upto[: stop - first], when, act, value[begin:end], is_valued, valued_upto, valued_when, valued_act, worth
+                upto[: stop - first], when, act, value[begin:end], is_valued, valued_upto, valued_when, valued_act,
+                worth,
             )  # fmt: skip
             their, late = valued_when[:picked], False
             if stop - first > 1:

@@ -54,7 +54,8 @@ def learn(
     kinds = tuple(ranked[: playbook.features.max_kinds])
     with_value = shown & (log.value != NO_VALUE)
     worth = _spread(rows[with_value], log.kind[with_value], len(log.kinds))
-    own = [kind for kind, role in zip(log.kinds, roles(log.kinds, playbook.journey), strict=True) if role >= 0]
+    journey = playbook.journey
+    own = {*journey.created, *journey.ready, *journey.returned, *closing}
     traits = tuple(_learn_traits(log, playbook, last, min_leads))
     with_actor = shown & (log.actor >= 0)
     people = len(np.unique(rows[with_actor])) >= min_leads

@@ -22,6 +22,12 @@ for name in [name for name in os.environ if name.startswith("VERAISON_")]:
 os.environ |= {"VERAISON_THREADS": "1", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 os.environ |= {"DO_NOT_TRACK": "true", "BENTOML_DO_NOT_TRACK": "True", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
+# numba's cache of a function does not see changes in what it calls in another module.
+_SWEPT = Path(__file__).parent.parent / "features"
+for cached in (_SWEPT / "__pycache__").glob("kernel.*.nbi"):
+    if cached.stat().st_mtime < (_SWEPT / "families.py").stat().st_mtime:
+        cached.unlink(missing_ok=True)
+
 # Few examples, the same ones each time; HYPOTHESIS_PROFILE=deep looks for new ones.
 _CALM = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]}
 settings.register_profile("default", max_examples=50, derandomize=True, **_CALM)

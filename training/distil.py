@@ -16,10 +16,9 @@ from data.log import Floats
 
 PARAMETERS: dict[str, Any] = {
     "objective": "regression",
-    "learning_rate": 0.1,
+    "learning_rate": 0.15,
     "num_leaves": 7,
     "min_child_samples": 20,
-    "feature_fraction": 0.5,
     "max_cat_threshold": 16,
     "deterministic": True,
     "force_row_wise": True,

@@ -131,6 +131,14 @@ def test_the_days_on_which_clocks_change_have_other_lengths(change, hours):
     assert told(*outside, day=day + 3, which=PARIS)["active_days__all__ever"] == 2
 
 
+def test_a_day_is_in_a_window_as_long_as_its_newest_event_is_whichever_was_known_last():
+    log = log_of(*quotes(5.9), track("a", "Quote", 5.1, known=6.0))
+    days = [6.5, 12.5, 12.95]
+    as_of = np.array([at(day) for day in days])
+    found = compute.batch(log, SET.only(["active_days__all__7d"]), np.zeros_like(as_of), as_of, as_of)
+    assert found[:, 0].tolist() == [1, 1, 0]
+
+
 def test_the_busiest_day_is_of_all_days_whatever_came_late():
     found = told(*quotes(1.1, 1.2, 1.3, 5.0, 5.1), track("a", "Quote", 1.4, known=9.0), track("a", "Mail Sent", 5.2))
     assert [found[f"busiest_day__{group}"] for group in ("all", "inbound", "outbound")] == [4, 4, 1]
@@ -248,10 +256,10 @@ def test_a_sequence_is_the_one_and_then_in_time_the_other(first, then, hit):
     assert told(*events)["sequence__mail_sent__quote__2d"] == hit
 
 
-def test_a_sequence_finds_the_earlier_event_that_fits_even_for_one_that_came_late():
+def test_a_sequence_looks_at_the_newest_event_known_by_then():
     mails = [track("a", "Mail Sent", day) for day in (1.0, 5.0)]
-    assert told(*mails, track("a", "Quote", 2.0, known=6.0))["sequence__mail_sent__quote__2d"] == 1
-    assert told(*mails, track("a", "Quote", 3.5, known=6.0))["sequence__mail_sent__quote__2d"] == 0
+    assert told(*mails, track("a", "Quote", 2.0, known=6.0))["sequence__mail_sent__quote__2d"] == 0
+    assert told(*mails, track("a", "Quote", 6.5))["sequence__mail_sent__quote__2d"] == 1
     unknown_yet = [track("a", "Mail Sent", 1.0, known=6.0), track("a", "Quote", 2.0, known=3.0)]
     assert told(*unknown_yet)["sequence__mail_sent__quote__2d"] == 0
 

@@ -70,9 +70,11 @@ def test_closing_and_teaching_events_have_no_columns():
 def test_the_journeys_own_events_are_neutral_unless_the_firm_calls_them_outbound():
     events = [*shown_by("ab", "Lead Created"), *shown_by("ab", "Taken")]
     journey = {"ready": ["Taken"]}
-    assert learned(events, journey=journey).neutral == ("Lead Created", "Taken", "alias", "group", "identify")
+    assert learned(events, journey=journey).neutral == (
+        "Deal Lost", "Deal Won", "Lead Created", "Taken", "alias", "group", "identify"
+    )  # fmt: skip
     outbound = learned(events, journey=journey, features={"outbound": ["Lead Created"]})
-    assert outbound.neutral == ("Taken", "alias", "group", "identify")
+    assert outbound.neutral == ("Deal Lost", "Deal Won", "Taken", "alias", "group", "identify")
     assert outbound.outbound == ("Lead Created",)
 
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from features import words
-from features.catalogue import FeatureSet, Op, TraitSpec
+from features.catalogue import FeatureSet, TraitSpec
 from features.words import describe, shown_value
 
 NEVER = float("nan")

@@ -262,10 +262,10 @@ def _of_others(feature: Feature, feature_set: FeatureSet) -> str:  # noqa: PLR09
     known = f"from pairs p left join newest t on t.pair = p.pair and t.name = {_text(feature.subject)}"
     match feature.op:
         case Op.sequence:
-            return f"""select exists (from seen a join seen b on a.pair = b.pair and a.n < b.n
-                and a.kind = {_text(feature.subject)} and b.kind = {_text(feature.then)}
-                and b.occurred - a.occurred >= 0 and b.occurred - a.occurred < {feature.short}::bigint * {DAY}
-                where a.pair = p.pair)::int from pairs p"""
+            return f"""select exists (from seen b where b.pair = p.pair and b.kind = {_text(feature.then)}
+                and b.occurred - (select max(a.occurred) from seen a where a.pair = b.pair and a.n < b.n
+                and a.kind = {_text(feature.subject)}) between 0 and {feature.short}::bigint * {DAY} - 1
+                )::int from pairs p"""
         case Op.trait:
             trait = feature_set.trait(feature.subject)
             category = f"coalesce(list_position({_names(trait.categories)}, text), 0)"

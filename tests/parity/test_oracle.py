@@ -90,5 +90,6 @@ def test_a_lead_with_a_hundred_thousand_events(lateness):
     outcomes = {
         subject: [("Petit", beginning + day * DAY, 1, day % 2) for day in range(30)] for subject in ("source", "actor")
     }
-    asked = [("a", beginning + days * DAY, beginning) for days in (10, 500, 501, 1_130)]
+    hours = (10 * 24, 500 * 24 + 7, 501 * 24 + 7, 501 * 24 + 16, 1_130 * 24)  # windows end within days
+    asked = [("a", beginning + hour * (DAY // 24), beginning) for hour in hours]
     agree(happened, worlds.everything(outcomes["source"]), asked, outcomes)

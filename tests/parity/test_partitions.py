@@ -146,5 +146,7 @@ def test_threads_change_nothing(weekly, threads):
     whole = compute.batch(log, feature_set, lead, as_of, started)
     assert compute.batch(log, feature_set, lead, as_of, started, threads=threads).tobytes() == whole.tobytes()
     mixed = np.random.default_rng(0).permutation(len(lead))
-    found = compute.batch(log, feature_set, lead[mixed], as_of[mixed], started[mixed], threads)
+    found = compute.batch(log, feature_set, lead[mixed], as_of[mixed], started[mixed], threads=threads)
     assert found.tobytes() == whole[mixed].tobytes()
+    by_columns = compute.batch(log, feature_set, lead, as_of, started, threads=threads, order="F")
+    assert by_columns.tobytes() == whole.tobytes()
