@@ -35,6 +35,7 @@ _THREADS = len(os.sched_getaffinity(0))
 _NAMES = {"age": "first__all"} | {f"decay__all__{days}d": f"decayed__all__half_{days}d" for days in HALF_LIVES}
 """Columns that the catalogue calls otherwise: the age here is that of the first visible event."""
 IN_MEMORY, EVENTS_PER_PART = 20_000_000, 5_000_000
+_LEADS_AT_ONCE = 500  # so that a matrix stays in the processor's cache
 _MOMENTS = np.array(SNAPSHOTS, dtype=np.int64)
 
 Ints = npt.NDArray[np.int64]
@@ -87,16 +88,22 @@ def _each(events: Path, out: Path | None) -> None:
 
 def _one(log: EventLog, out: Path | None, prefix: str) -> None:
     wanted, names, blocks = feature_set(), _texts(log.leads), _blocks(log)
-    engine.program_of(wanted)
+    width = engine.program_of(wanted).width
 
     def work(worker: int) -> None:
         writer = None if out is None else _writer(out / f"part-{prefix}{worker}.parquet")
+        room = np.empty(0)
         for first, last in blocks[worker::_THREADS]:
-            pairs = _pairs(log, names, first, last)
-            never = np.full(len(pairs.lead), NEVER)
-            matrix = engine.batch(log, wanted, pairs.lead, pairs.as_of, never, order="F")
+            tables = []
+            for at, to in pairwise([*range(first, last, _LEADS_AT_ONCE), last]):
+                pairs = _pairs(log, names, at, to)
+                never = np.full(len(pairs.lead), NEVER)
+                if len(room) < len(never) * width:
+                    room = np.empty(2 * len(never) * width)
+                matrix = engine.batch(log, wanted, pairs.lead, pairs.as_of, never, order="F", room=room)
+                tables.append(_table(pairs, matrix, wanted) if writer is not None else None)
             if writer is not None:
-                writer.write_table(_table(pairs, matrix, wanted), row_group_size=ROW_GROUP)
+                writer.write_table(pa.concat_tables(tables), row_group_size=ROW_GROUP)
         if writer is not None:
             writer.close()
 
@@ -114,8 +121,8 @@ def _texts(names: list[str]) -> pa.Array:
 def read(events: Path) -> EventLog:
     """The histories in a file of events."""
     rows = pq.ParquetFile(events, read_dictionary=["lead_id", "kind"]).read()
-    nobody = pa.chunked_array([pa.nulls(len(rows), pa.string())])
-    return EventLog.build(rows.append_column("actor", nobody), pa.Table.from_batches([], TRAIT_SCHEMA), Identity(), _THREADS)
+    rows = rows.append_column("actor", pa.chunked_array([pa.nulls(len(rows), pa.string())]))
+    return EventLog.build(rows, pa.Table.from_batches([], TRAIT_SCHEMA), Identity(), _THREADS)
 
 
 def _blocks(log: EventLog) -> list[tuple[int, int]]:

@@ -21,6 +21,7 @@ from data.identity import Identity
 
 NO_VALUE = np.iinfo(np.int64).min
 _BLOCKS = 256
+_AT_ONCE = 1_500_000
 
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]
@@ -154,16 +155,18 @@ def ordered(
     np.cumsum(offsets, out=offsets)
     shown = int(offsets[-1])
     found = Ordered(offsets, *(np.empty(shown, dtype=np.int64) for _ in range(3)))
-    by_block = tuple(np.empty(shown, dtype=one) for one in (np.int32, np.int64, np.int64, np.int64))
     block = max(1, -(-len(seen.names) // _BLOCKS))
 
     def place(first: int, last: int) -> None:
         """Place and arrange the rows of the leads from `first` on, before `last`."""
+        size = int(offsets[last] - offsets[first])
+        by_block = tuple(np.empty(size, dtype=one) for one in (np.int32, np.int64, np.int64, np.int64))
         _to_blocks(lead, known, occurred, seen.offsets, seen.lead, seen.since, offsets, block, first, last, *by_block)  # type: ignore[call-arg]
         _to_leads(*by_block, offsets, first, last, found.known, found.occurred, found.row)
         _arrange(offsets, found.known, found.occurred, found.row, first, last)
 
-    shares = [len(seen.names) * share // threads for share in range(threads + 1)]
+    many = threads * max(1, shown // (threads * _AT_ONCE))
+    shares = [len(seen.names) * share // many for share in range(many + 1)]
     shares = [min(-(-share // block) * block, len(seen.names)) for share in shares]  # a block is one thread's
     in_turn(threads, [partial(place, first, last) for first, last in pairwise(shares)])
     if ids is not None:
@@ -236,7 +239,7 @@ def _to_blocks(  # type: ignore[no-untyped-def]
     first_block = first // block
     at = np.empty(max(0, -(-(last - first) // block)), dtype=np.int64)
     for b in range(len(at)):
-        at[b] = offsets[(first_block + b) * block]
+        at[b] = offsets[(first_block + b) * block] - offsets[first]
     for i in range(len(lead)):
         code = lead[i]
         if first <= code < last:
@@ -265,7 +268,7 @@ def _to_leads(  # type: ignore[no-untyped-def]
 ):
     """Put the rows of blocks where those of their lead stand, in the order given."""
     at = offsets[first:last].copy()
-    for p in range(offsets[first], offsets[last]):
+    for p in range(offsets[last] - offsets[first]):
         q = at[from_lead[p] - first]
         at[from_lead[p] - first] = q + 1
         out_known[q], out_occurred[q], out_row[q] = from_known[p], from_occurred[p], from_row[p]

@@ -28,7 +28,7 @@ def columns(matrix: Floats, feature_set: FeatureSet) -> list[pa.Array]:
     """
     found = []
     for place, kind in enumerate(types(feature_set)):
-        values: Any = np.ascontiguousarray(matrix[:, place])
+        values: Any = np.array(matrix[:, place])  # a copy: the matrix may stand in memory that is used again
         bits = np.empty((len(values) + 7) // 8, dtype=np.uint8)
         nulls = _present(values, bits)
         if kind == pa.int32():

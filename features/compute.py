@@ -53,6 +53,7 @@ def batch(
     *,
     threads: int = 1,
     order: Literal["C", "F"] = "C",
+    room: Floats | None = None,
 ) -> Floats:
     """(pairs, features) float64; NaN where something never happened or is not known.
 
@@ -61,10 +62,13 @@ def batch(
     started : (pairs,) when the journey started, as data.journey.standing says
     threads : changes no bit
     order   : the matrix is stored by rows (C), as models read it, or by columns (F), as files are written
+    room    : (at least pairs * program_of(feature_set).width,) where the matrix is put instead of into new memory,
+              which on some machines costs more to get than the features to compute; the next call overwrites it
     """
     lead, as_of, started = (np.ascontiguousarray(one, dtype=np.int64) for one in (lead, as_of, started))
     program = program_of(feature_set)
-    out = np.empty((len(lead), program.width), order=order)
+    size = len(lead) * program.width
+    out = (np.empty(size) if room is None else room[:size]).reshape((len(lead), program.width), order=order)
     behaviour(log, program, lead, as_of, started, out, threads)
     features = feature_set.features
     if any(one.op >= Op.trait for one in features):
