@@ -1,7 +1,6 @@
 """Our engine on the benchmark's events: read, histories, kernel, and the table as the peers write it."""
 
 import os
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -24,9 +23,10 @@ from benchmarks.table import (
     WHOLE,
     WINDOWS,
 )
-from data.events import TRAIT_SCHEMA
+from data.events import EVENT_SCHEMA, TRAIT_SCHEMA
 from data.identity import Identity
 from data.log import NEVER, EventLog
+from data.stream import read_events
 from features import arrow
 from features import compute as engine
 from features.catalogue import FeatureSet
@@ -34,7 +34,7 @@ from features.catalogue import FeatureSet
 _THREADS = len(os.sched_getaffinity(0))
 _NAMES = {"age": "first__all"} | {f"decay__all__{days}d": f"decayed__all__half_{days}d" for days in HALF_LIVES}
 """Columns that the catalogue calls otherwise: the age here is that of the first visible event."""
-IN_MEMORY, EVENTS_PER_PART = 20_000_000, 5_000_000
+_NO_EVENTS, _NO_TRAITS = (pa.Table.from_batches([], schema) for schema in (EVENT_SCHEMA, TRAIT_SCHEMA))
 _LEADS_AT_ONCE = 500  # so that a matrix stays in the processor's cache
 _MOMENTS = np.array(SNAPSHOTS, dtype=np.int64)
 
@@ -76,22 +76,15 @@ def compute(events: Path, _: Path) -> None:
 
 
 def _each(events: Path, out: Path | None) -> None:
-    if pq.read_metadata(events).num_rows <= IN_MEMORY:
-        _one(read(events), out, "")
-        return
-    from data.units import read_part, split  # noqa: PLC0415 (brings the store along)
-
-    with tempfile.TemporaryDirectory(dir=None if out is None else out.parent) as folder:  # more than memory may hold
-        for part in range(split(events, Path(folder), EVENTS_PER_PART)):
-            _one(read_part(Path(folder), part), out, f"{part}-")
-
-
-def _one(log: EventLog, out: Path | None, prefix: str) -> None:
+    with ThreadPoolExecutor(1) as beside:  # compiled code is loaded while the disk is read
+        loaded = beside.submit(_load)
+        log = read(events)
+        loaded.result()
     wanted, names, blocks = feature_set(), _texts(log.leads), _blocks(log)
     width = engine.program_of(wanted).width
 
     def work(worker: int) -> None:
-        writer = None if out is None else _writer(out / f"part-{prefix}{worker}.parquet")
+        writer = None if out is None else _writer(out / f"part-{worker}.parquet")
         room = np.empty(0)
         for first, last in blocks[worker::_THREADS]:
             tables = []
@@ -118,11 +111,16 @@ def _texts(names: list[str]) -> pa.Array:
     return pa.StringArray.from_buffers(len(names), pa.py_buffer(ends), pa.py_buffer(b"".join(letters)))
 
 
+def _load() -> None:
+    """Call the kernel for nobody."""
+    nobody, none = EventLog.build(_NO_EVENTS, _NO_TRAITS, Identity()), np.empty(0, dtype=np.int64)
+    matrix = engine.batch(nobody, feature_set(), none, none, none, order="F")
+    arrow.columns(matrix, feature_set())
+
+
 def read(events: Path) -> EventLog:
     """The histories in a file of events."""
-    rows = pq.ParquetFile(events, read_dictionary=["lead_id", "kind"]).read()
-    rows = rows.append_column("actor", pa.chunked_array([pa.nulls(len(rows), pa.string())]))
-    return EventLog.build(rows, pa.Table.from_batches([], TRAIT_SCHEMA), Identity(), _THREADS)
+    return read_events(events, _THREADS)
 
 
 def _blocks(log: EventLog) -> list[tuple[int, int]]:

@@ -282,13 +282,13 @@ def _arrange(offsets, known, occurred, row, first, last):  # type: ignore[no-unt
         for p in range(start + 1, stop):
             if known[p] < known[p - 1] or (known[p] == known[p - 1] and occurred[p] < occurred[p - 1]):
                 k, o, r = known[start:stop].copy(), occurred[start:stop].copy(), row[start:stop].copy()
-                for q, n in enumerate(_by_moments(k, o)):
+                for q, n in enumerate(by_moments(k, o)):
                     known[start + q], occurred[start + q], row[start + q] = k[n], o[n], r[n]
                 break
 
 
 @numba.njit(cache=True, nogil=True)
-def _by_moments(known, occurred):  # type: ignore[no-untyped-def]
+def by_moments(known, occurred):  # type: ignore[no-untyped-def]
     """The stable order of rows by known, then occurred: merging runs, twice as long each time."""
     order, other = np.arange(len(known)), np.empty(len(known), dtype=np.int64)
     width = 1

@@ -30,7 +30,7 @@ class EventIds(Sequence[str]):
     rows   : the places in `column` that these are
     """
 
-    def __init__(self, column: pa.ChunkedArray | Callable[[], pa.ChunkedArray] | None, rows: Ints) -> None:
+    def __init__(self, column: pa.ChunkedArray | Callable[[], pa.ChunkedArray] | None, rows: Ints | range) -> None:
         self._column, self._rows = column, rows
 
     def __len__(self) -> int:
@@ -42,7 +42,7 @@ class EventIds(Sequence[str]):
     def __getitem__(self, at: slice | npt.NDArray[np.generic]) -> "EventIds": ...
     def __getitem__(self, at: int | slice | npt.NDArray[np.generic]) -> "str | EventIds":
         if isinstance(at, slice | np.ndarray):
-            return EventIds(self._column, self._rows[at])
+            return EventIds(self._column, np.asarray(self._rows)[at] if isinstance(at, np.ndarray) else self._rows[at])
         return self[np.array([at])].to_list()[0]
 
     def __iter__(self) -> Iterator[str]:
@@ -55,7 +55,7 @@ class EventIds(Sequence[str]):
 
     def to_arrow(self) -> pa.ChunkedArray:
         """All of them as one Arrow column."""
-        rows = pa.chunked_array([pa.array(self._rows)])
+        rows = pa.chunked_array([pa.array(self._rows, pa.int64())])
         column = self._column() if callable(self._column) else self._column
         return rows.cast(pa.string()) if column is None else column.take(rows)
 
