@@ -300,7 +300,7 @@ def pick_valued(upto, occurred, act, value, wanted, to_upto, to_occurred, to_act
     n, first = 0, 0
     for p in range(len(upto)):
         for e in range(first, upto[p]):
-            if wanted[(act[e] >> 32) & _SLOT] and value[e] != NO_VALUE and act[e] >= 0:
+            if act[e] >= 0 and value[e] != NO_VALUE and wanted[(act[e] >> 32) & _SLOT]:
                 to_occurred[n], to_act[n], to_value[n] = occurred[e], act[e], value[e]
                 n += 1
         first = upto[p]
