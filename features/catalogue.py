@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from data.domains import DOMAIN_KINDS
 from features.rates import RateHistory
+from veraison.playbook import Family
 
 VERSION = 2
 """Raised whenever the meaning of any feature changes; a bundle of another version is not scored with."""
@@ -28,10 +29,6 @@ GROUPS = ("all", "inbound", "outbound", "other")
 RECENT = 3
 """So many of the newest kinds are columns."""
 
-Family = Literal[
-    "journey", "activity", "recency", "rhythm", "values", "stage", "people", "sequences", "profile", "rates", "account",
-    "custom",
-]  # fmt: skip
 TraitKind = Literal["category", "number", "email", "account"]
 Type = Literal["count", "number", "flag", "category"]
 

@@ -27,6 +27,11 @@ _WRITE_IT = "write it as 2026-03-01T09:12:00Z"
 
 Whole = Annotated[int, Field(strict=True)]
 Name = Annotated[str, Field(min_length=1)]
+Family = Literal[
+    "journey", "activity", "recency", "rhythm", "values", "stage", "people", "sequences", "profile", "rates", "account",
+    "custom",
+]  # fmt: skip
+"""The families of features; `docs/features.md` says what is in each."""
 
 
 class _Table(BaseModel):
@@ -123,6 +128,7 @@ class Features(_Table):
     max_kinds        40              so many of the most frequent kinds of event have features of their own
     time_zone        "UTC"           where days begin and offices open, such as "Europe/Paris"
     custom           []              modules with features of the firm's own (functions decorated with @feature)
+    without          []              families left out, such as "rhythm": on little data fewer columns can be better
     """
 
     windows_days: tuple[Whole, ...] = (1, 7, 30, 90)
@@ -132,6 +138,7 @@ class Features(_Table):
     max_kinds: Whole = Field(default=40, ge=1, le=1000)
     time_zone: Name = "UTC"
     custom: tuple[Name, ...] = ()
+    without: tuple[Family, ...] = ()
 
     @field_validator("traits")
     @classmethod

@@ -20,7 +20,7 @@ def learned(events, as_of=LATER, min_leads=2, **tables):
     """The feature set of a log whose every lead is a training pair at one moment."""
     log = log_of(*events)
     everyone = np.arange(len(log.leads))
-    return learn(log, playbook(**tables), everyone, np.full(len(everyone), as_of), min_leads=min_leads)
+    return learn(log, playbook(**tables), everyone, np.full(len(everyone), as_of), min_leads=min_leads, min_values=1)
 
 
 def shown_by(leads, kind, day=1.0, **more):
@@ -170,7 +170,7 @@ def test_rates_know_only_what_was_known_before_the_snapshot():
     book = playbook(features={"traits": {"source": "category"}}, horizons={"days": [30], "primary": 30})
 
     def outcomes(day):
-        found = learn(log, book, both, np.full(2, LATER), before=at(day), min_leads=1).rates
+        found = learn(log, book, both, np.full(2, LATER), before=at(day), min_leads=1, min_values=1).rates
         return [(one.leads[-1], one.won[-1]) for one in found]
 
     assert [outcomes(day) for day in (31, 32, 60, 61)] == [[], [(2, 0)], [(2, 0)], [(2, 1)]]

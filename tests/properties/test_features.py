@@ -75,7 +75,7 @@ def test_events_known_later_change_nothing(base, more, as_of):
 def learned(happened: list[Event], leads: list[str], before: int) -> FeatureSet:
     log = log_of(*happened, keys=KEYS)
     code = log.codes(leads)
-    return learn(log, BOOK, code, np.full(len(code), AS_OF), before=before, min_leads=1)
+    return learn(log, BOOK, code, np.full(len(code), AS_OF), before=before, min_leads=1, min_values=1)
 
 
 @given(earlier, later)

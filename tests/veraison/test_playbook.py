@@ -83,7 +83,7 @@ BAD = {
     ),
     LEAST + '[features]\ntraits = ["email"]': "features.traits: should be a table (got ['email'])",
     LEAST + '[features.traits]\nindustry = "text"': (
-        "features.traits.industry: should be 'category' or 'number' (got 'text')"
+        "features.traits.industry: should be 'category', 'number', 'email' or 'account' (got 'text')"
     ),
     LEAST + "[features]\nmax_kinds = 0": "features.max_kinds: should be greater than or equal to 1 (got 0)",
     LEAST + '[identity]\nkeys = "email"': ("identity.keys: should be a list, such as [\"Deal Won\"] (got 'email')"),
@@ -190,6 +190,8 @@ def shown(default):
     match default:
         case tuple():
             return str(list(default))
+        case str():
+            return f'"{default}"'
         case bool():
             return str(default).lower()
         case dict():
