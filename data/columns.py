@@ -161,8 +161,9 @@ def ordered(
         """Place and arrange the rows of the leads from `first` on, before `last`."""
         size = int(offsets[last] - offsets[first])
         by_block = tuple(np.empty(size, dtype=one) for one in (np.int32, np.int64, np.int64, np.int64))
-        _to_blocks(lead, known, occurred, seen.offsets, seen.lead, seen.since, offsets, block, first, last, *by_block)  # type: ignore[call-arg]
-        _to_leads(*by_block, offsets, first, last, found.known, found.occurred, found.row)
+        _to_blocks(lead, known, occurred, seen.offsets, seen.lead, seen.since, offsets, block, first, last, *by_block)
+        to_lead, to_known, to_occurred, to_row = by_block
+        _to_leads(to_lead, to_known, to_occurred, to_row, offsets, first, last, found.known, found.occurred, found.row)
         _arrange(offsets, found.known, found.occurred, found.row, first, last)
 
     many = threads * max(1, shown // (threads * _AT_ONCE))

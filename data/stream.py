@@ -39,11 +39,25 @@ def read_events(file: Path, threads: int = 1) -> EventLog:
     at = offsets[:-1].copy()
     shares = list(pairwise(_shares(offsets, threads)))
     begin = 0
-    for columns in _groups(opened):
-        rows = slice(begin, begin + len(columns[0]))
+    for moments in _groups(opened):
+        rows = slice(begin, begin + len(moments[0]))
         begin = rows.stop
         jobs = [
-            partial(_place, lead[rows], kind[rows], *columns, at, first, last, known, occurred, value, kind_of)
+            partial(
+                _place,
+                lead[rows],
+                kind[rows],
+                moments[0],
+                moments[1],
+                moments[2],
+                at,
+                first,
+                last,
+                known,
+                occurred,
+                value,
+                kind_of,
+            )  # fmt: skip
             for first, last in shares
         ]
         in_turn(threads, jobs)
