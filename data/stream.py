@@ -57,7 +57,7 @@ def read_events(file: Path, threads: int = 1) -> EventLog:
                 occurred,
                 value,
                 kind_of,
-            )  # fmt: skip
+            )
             for first, last in shares
         ]
         in_turn(threads, jobs)
