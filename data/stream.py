@@ -28,9 +28,11 @@ def read_events(file: Path, threads: int = 1) -> EventLog:
 
     What `EventLog.build` makes of the same rows.
     """
-    opened = pq.ParquetFile(file, read_dictionary=["lead_id", "kind"])
+    opened, pool = pq.ParquetFile(file, read_dictionary=["lead_id", "kind"]), pa.default_memory_pool()
     lead, leads = encode(opened.read(columns=["lead_id"])["lead_id"])
+    pool.release_unused()
     kind, kinds = encode(opened.read(columns=["kind"])["kind"])
+    pool.release_unused()  # what Arrow keeps for later is memory that the histories need now
     offsets = np.zeros(len(leads) + 1, dtype=np.int64)
     _count(lead, offsets)
     np.cumsum(offsets, out=offsets)
