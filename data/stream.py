@@ -125,7 +125,8 @@ def _place(lead, kind, known, occurred, value, at, first, last, to_known, to_occ
         if first <= code < last:
             p = at[code]
             at[code] = p + 1
-            to_known[p], to_occurred[p], to_value[p], to_kind[p] = known[i], occurred[i], value[i], kind[i]
+            to_known[p] = max(known[i], occurred[i])  # nothing is known before it happens
+            to_occurred[p], to_value[p], to_kind[p] = occurred[i], value[i], kind[i]
 
 
 @numba.njit(cache=True, nogil=True)

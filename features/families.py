@@ -60,15 +60,17 @@ _compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 @_compiled
 def power_of_two(x):  # type: ignore[no-untyped-def]
-    """2**x to a few parts in 1e16, 0 below 2**-1022; x < 1023.
+    """2**x to a few parts in 1e16; 0 below 2**-1022, infinite from 2**1023 on.
 
     Made of a table and of plain sums and products, so that its bits do not depend on a machine's libm.
 
     >>> power_of_two(10.0), abs(power_of_two(-0.5) - 2**-0.5) < 1e-15
     (1024.0, True)
     """
-    if x < -1022.0:
+    if not x >= -1022.0:
         return 0.0
+    if x >= 1023.0:
+        return np.inf
     whole = np.floor(x)
     step = (x - whole) * _STEPS
     place = int(step)
