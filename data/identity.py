@@ -50,9 +50,10 @@ class Identity:
 
     @staticmethod
     def of(merged: Mapping[str, tuple[str, int]]) -> "Identity":
-        """The identity whose `merged` this was."""
+        """The identity whose `merged` this was; a link that would close a circle is left out."""
         found = Identity()
-        found._next = dict(merged)
+        for source, (target, at) in merged.items():
+            found._merge(source, target, at)
         return found
 
     def _root(self, lead_id: str) -> str:

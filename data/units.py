@@ -34,10 +34,18 @@ EVENTS_PER_PART = 1_000_000
 _UNIT = pa.field("unit", pa.string(), nullable=False)
 _EVENTS = pa.schema([_UNIT, *EVENT_SCHEMA])
 _TRAITS = pa.schema([_UNIT, *TRAIT_SCHEMA])
-_MERGES = pa.schema([_UNIT, ("source", pa.string()), ("target", pa.string()), ("at", pa.int64())])
+_MERGES = pa.schema(
+    [
+        _UNIT,
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("target", pa.string(), nullable=False),
+        pa.field("at", pa.int64(), nullable=False),
+    ]
+)
 SCHEMAS = {"events": _EVENTS, "traits": _TRAITS, "merges": _MERGES}
 _MAY_LACK = {"unit", "value", "actor"}
 _BATCH = 1 << 17
+_LATEST = 221_845_392_000_000_000  # the year 9000
 _DAMAGE = (pa.ArrowException, OSError)
 _KINDS = {pa.string(): "text", pa.int64(): "a 64-bit whole number", pa.float64(): "a 64-bit float"}
 
@@ -194,6 +202,12 @@ def _fitted(batch: pa.RecordBatch, names: Sequence[str], table: str, file: Path)
         if column.null_count and not field.nullable:
             raise SourceError(f"{file}: a row has no {origin}")
         columns.append(column)
+    if table == "events":
+        known, occurred = columns[names.index("known_at")], columns[names.index("occurred_at")]
+        if pc.any(pc.less(known, occurred)).as_py():
+            raise SourceError(f"{file}: a row is known before it happened (known_at < occurred_at)")
+        if pc.any(pc.less(occurred, 0)).as_py() or pc.any(pc.greater_equal(known, _LATEST)).as_py():
+            raise SourceError(f"{file}: a moment is outside 1970 to 9000; write microseconds since 1970, UTC")
     return pa.Table.from_arrays(columns, schema=pa.schema([SCHEMAS[table].field(name) for name in names]))
 
 

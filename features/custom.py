@@ -20,7 +20,7 @@ Returns  : a number, NaN for "not known"
 
 The function is compiled by numba where numba can; otherwise it runs as Python, only slower. The playbook names the
 module: ``[features] custom = ["our_features"]``. Training asks each function twice and refuses one whose answers
-differ; the bundle keeps a digest of its source, so that serving never runs another function than training did.
+differ; the bundle keeps a digest of the module's source, and serving refuses another.
 """
 
 import hashlib

@@ -78,7 +78,8 @@ def _pipeline(columns: int, categorical: list[int]) -> Any:
     numbers = [column for column in range(columns) if column not in set(categorical)]
     as_numbers = make_pipeline(SimpleImputer(add_indicator=True, keep_empty_features=True), StandardScaler())
     as_flags = make_pipeline(
-        SimpleImputer(strategy="constant", fill_value=-1), OneHotEncoder(handle_unknown="ignore", min_frequency=20)
+        SimpleImputer(strategy="constant", fill_value=-1, keep_empty_features=True),
+        OneHotEncoder(handle_unknown="ignore", min_frequency=20),
     )
     parts = [("numbers", as_numbers, numbers), ("categories", as_flags, categorical)]
     return make_pipeline(ColumnTransformer(parts), LogisticRegression(C=0.1, max_iter=2000))

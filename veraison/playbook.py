@@ -145,6 +145,8 @@ class Features(_Table):
     def _one_company(cls, traits: dict[str, str]) -> dict[str, str]:
         if len(named := [name for name, kind in traits.items() if kind == "account"]) > 1:
             raise ValueError(f"names the company twice ({', '.join(named)}); one trait can be of kind 'account'")
+        if "actor" in traits:
+            raise ValueError("'actor' is who at the firm acted, which events say; a trait needs another name")
         return traits
 
     @field_validator("windows_days")

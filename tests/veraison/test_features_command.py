@@ -212,7 +212,7 @@ def test_without_out_a_person_can_look(veraison, workspace):
     assert ran.code == 0
     rows = len(made(Moment(market.SNAPSHOT)))
     assert f"{len(SET.names)} features; {rows} rows of {rows} leads" in ran.out
-    for name in ("age", "rate__country"):
+    for name in ("age", "trait__country"):
         assert name in ran.out
     assert "days since the journey started" in ran.out
     assert f"columns and playbook of the champion, {market.bundle().version}" in ran.err
