@@ -28,7 +28,8 @@ that move with time cost more than they gave: .03 of correlation with the truth 
 
 RICH_FROM, RICH = 300, ("rhythm", "stage")
 """Families that exist from so many leads won on. With 180 to learn from, on a simulated market whose truth knows
-neither, each cost .01 to .02 of correlation with it; with 438, on a real log, rhythm was worth .004 of AUC at 14 days."""
+neither, each cost .01 to .02 of correlation with it; with 438, on a real log, rhythm was worth .004 of AUC at 14
+days."""
 
 
 def learn(
