@@ -167,9 +167,9 @@ def test_what_is_not_json_is_refused(service: Door, path: str, content: bytes, s
     [
         ("gzip", b"not gzip", 400, "not gzip"),
         ("gzip", b"", 400, "cut short"),
-        ("gzip", gzip.compress(b'{"batch": []}')[:-4], 400, "cut short"),
-        ("gzip", gzip.compress(b'{"batch": []}') + b"more", 400, "goes on"),
-        ("gzip", gzip.compress(b" " * (MAX_BYTES + 1)), 413, "after unpacking"),
+        ("gzip", gzip.compress(b'{"batch": []}', mtime=0)[:-4], 400, "cut short"),
+        ("gzip", gzip.compress(b'{"batch": []}', mtime=0) + b"more", 400, "goes on"),
+        ("gzip", gzip.compress(b" " * (MAX_BYTES + 1), mtime=0), 413, "after unpacking"),
         ("br", b"{}", 415, "gzip"),
     ],
 )
