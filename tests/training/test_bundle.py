@@ -123,7 +123,7 @@ def shifted(model: HazardModel) -> HazardModel:
     [
         lambda b: {"base_odds": np.nextafter(b.base_odds, 1)},
         lambda b: {"playbook": b.playbook.model_copy(update={"training": market.playbook().training})},
-        lambda b: {"feature_set": replace(b.feature_set, outbound=())},
+        lambda b: {"feature_set": replace(b.feature_set, time_zone="Europe/Paris")},
         lambda b: {"conversion": shifted(b.conversion)},
         lambda b: {"conversion": replace(b.conversion, booster=b.readiness.booster)},
         lambda b: {"readiness": shifted(b.readiness)},
