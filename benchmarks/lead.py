@@ -26,7 +26,7 @@ _LOOPS, _CALLS, _ROUNDS = 20_000, 1_000, 7
 
 
 @numba.njit
-def _again(times, arguments):  # type: ignore[no-untyped-def]
+def _again(times, arguments):  # type: ignore[no-untyped-def]  # numba infers
     for _ in range(times):
         sweep(*arguments)
 

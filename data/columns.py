@@ -211,7 +211,7 @@ def _settle(found: Ordered, tied: Ints, ids: pa.ChunkedArray, beside: Codes | No
 
 
 @numba.njit(cache=True, nogil=True)
-def _count(lead, view_offsets, view_lead, counts):  # type: ignore[no-untyped-def]
+def _count(lead, view_offsets, view_lead, counts):  # type: ignore[no-untyped-def]  # numba infers
     for i in range(len(lead)):
         counts[lead[i] + 1] += 1
     if not len(view_lead):
@@ -222,13 +222,13 @@ def _count(lead, view_offsets, view_lead, counts):  # type: ignore[no-untyped-de
 
 
 @numba.njit(cache=True, nogil=True)
-def _gather(values, row, found, first, last):  # type: ignore[no-untyped-def]
+def _gather(values, row, found, first, last):  # type: ignore[no-untyped-def]  # numba infers
     for p in range(first, last):
         found[p] = values[row[p]]
 
 
 @numba.njit(cache=True, nogil=True)
-def _to_blocks(  # type: ignore[no-untyped-def]
+def _to_blocks(  # type: ignore[no-untyped-def]  # numba infers
     lead, known, occurred, view_offsets, view_lead, view_since, offsets, block, first, last, to_lead, to_known,
     to_occurred, to_row,
 ):  # fmt: skip
@@ -264,7 +264,7 @@ def _to_blocks(  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _to_leads(  # type: ignore[no-untyped-def]
+def _to_leads(  # type: ignore[no-untyped-def]  # numba infers
     from_lead, from_known, from_occurred, from_row, offsets, first, last, out_known, out_occurred, out_row
 ):
     """Put the rows of blocks where those of their lead stand, in the order given."""
@@ -276,7 +276,7 @@ def _to_leads(  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _arrange(offsets, known, occurred, row, first, last):  # type: ignore[no-untyped-def]
+def _arrange(offsets, known, occurred, row, first, last):  # type: ignore[no-untyped-def]  # numba infers
     """Sort each lead's rows by both moments; rows that share them stay in the order given."""
     for code in range(first, last):
         start, stop = offsets[code], offsets[code + 1]
@@ -289,7 +289,7 @@ def _arrange(offsets, known, occurred, row, first, last):  # type: ignore[no-unt
 
 
 @numba.njit(cache=True, nogil=True)
-def by_moments(known, occurred):  # type: ignore[no-untyped-def]
+def by_moments(known, occurred):  # type: ignore[no-untyped-def]  # numba infers
     """The stable order of rows by known, then occurred: merging runs, twice as long each time."""
     order, other = np.arange(len(known)), np.empty(len(known), dtype=np.int64)
     width = 1
@@ -310,7 +310,7 @@ def by_moments(known, occurred):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _tied(offsets, known, occurred):  # type: ignore[no-untyped-def]
+def _tied(offsets, known, occurred):  # type: ignore[no-untyped-def]  # numba infers
     """The places whose lead and moments are those of the place before or after."""
     marks = np.zeros(len(known), dtype=np.bool_)
     for code in range(len(offsets) - 1):
@@ -321,7 +321,7 @@ def _tied(offsets, known, occurred):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _arrange_ties(tied, known, occurred, offsets, start, letters, beside, order):  # type: ignore[no-untyped-def]
+def _arrange_ties(tied, known, occurred, offsets, start, letters, beside, order):  # type: ignore[no-untyped-def]  # numba infers
     """Sort `order`, places in `tied`, within each run of the same lead and moments."""
     code, low = 0, 0
     for n in range(1, len(tied) + 1):
@@ -336,7 +336,7 @@ def _arrange_ties(tied, known, occurred, offsets, start, letters, beside, order)
 
 
 @numba.njit(cache=True, nogil=True)
-def _by_ids(order, low, high, start, letters, beside):  # type: ignore[no-untyped-def]
+def _by_ids(order, low, high, start, letters, beside):  # type: ignore[no-untyped-def]  # numba infers
     """Stable: insertion for the usual handful, merging for what shares one moment by the thousand."""
     for begin in range(low, high, 16):
         for n in range(begin + 1, min(begin + 16, high)):
@@ -362,7 +362,7 @@ def _by_ids(order, low, high, start, letters, beside):  # type: ignore[no-untype
 
 
 @numba.njit(cache=True, nogil=True)
-def _before(x, y, start, letters, beside):  # type: ignore[no-untyped-def]
+def _before(x, y, start, letters, beside):  # type: ignore[no-untyped-def]  # numba infers
     """Whether the id of x comes before that of y, as bytes of UTF-8, which is by code point; then `beside`."""
     a, b = start[x], start[y]
     a_end, b_end = start[x + 1], start[y + 1]

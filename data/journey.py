@@ -108,7 +108,7 @@ _S_OPTED_OUT, _S_UNKNOWN = Status.opted_out.value, Status.unknown.value
 
 
 @numba.njit(cache=True, nogil=True)
-def _stand(offsets, known, occurred, role, merged_at, any_starts, lead, as_of, status, moments):  # type: ignore[no-untyped-def]  # noqa: PLR0912
+def _stand(offsets, known, occurred, role, merged_at, any_starts, lead, as_of, status, moments):  # type: ignore[no-untyped-def]  # numba infers  # noqa: PLR0912
     for p in range(len(lead)):
         code, moment = lead[p], as_of[p]
         started = started_known = closed = ready = returned = NEVER
@@ -151,7 +151,7 @@ def _stand(offsets, known, occurred, role, merged_at, any_starts, lead, as_of, s
 
 
 @numba.njit(cache=True, nogil=True)
-def _ripen(offsets, known, occurred, role, lead, after, before, found):  # type: ignore[no-untyped-def]
+def _ripen(offsets, known, occurred, role, lead, after, before, found):  # type: ignore[no-untyped-def]  # numba infers
     for p in range(len(lead)):
         first = lost = NEVER
         for e in range(offsets[lead[p]], offsets[lead[p] + 1]):

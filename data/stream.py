@@ -113,13 +113,13 @@ def _shares(offsets: Ints, threads: int) -> list[int]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _count(lead, counts):  # type: ignore[no-untyped-def]
+def _count(lead, counts):  # type: ignore[no-untyped-def]  # numba infers
     for i in range(len(lead)):
         counts[lead[i] + 1] += 1
 
 
 @numba.njit(cache=True, nogil=True)
-def _place(lead, kind, known, occurred, value, at, first, last, to_known, to_occurred, to_value, to_kind):  # type: ignore[no-untyped-def]
+def _place(lead, kind, known, occurred, value, at, first, last, to_known, to_occurred, to_value, to_kind):  # type: ignore[no-untyped-def]  # numba infers
     for i in range(len(lead)):
         code = lead[i]
         if first <= code < last:
@@ -130,7 +130,7 @@ def _place(lead, kind, known, occurred, value, at, first, last, to_known, to_occ
 
 
 @numba.njit(cache=True, nogil=True)
-def _arrange(offsets, first, last, known, occurred, value, kind):  # type: ignore[no-untyped-def]
+def _arrange(offsets, first, last, known, occurred, value, kind):  # type: ignore[no-untyped-def]  # numba infers
     """Sort the rows of leads that do not stand in the order of a history yet."""
     for code in range(first, last):
         start, stop = offsets[code], offsets[code + 1]

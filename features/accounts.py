@@ -68,7 +68,7 @@ def colleagues(log: EventLog, trait: int, inbound: Codes, won: Codes, windows: I
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _ask(  # type: ignore[no-untyped-def]
+def _ask(  # type: ignore[no-untyped-def]  # numba infers
     offsets, known, occurred, kind, trait_offsets, trait_known, trait_occurred, mine, text, account, member_offsets,
     member, merged_at, inbound, won, windows, lead, as_of, found,
 ):  # fmt: skip
@@ -115,7 +115,7 @@ def _ask(  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _company(trait_offsets, trait_known, trait_occurred, mine, text, account, lead, moment):  # type: ignore[no-untyped-def]
+def _company(trait_offsets, trait_known, trait_occurred, mine, text, account, lead, moment):  # type: ignore[no-untyped-def]  # numba infers
     """The account of the visible value that is true of the latest moment, -1 where there is none."""
     found = np.int32(-1)
     newest = np.int64(-1)

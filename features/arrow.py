@@ -40,7 +40,7 @@ def columns(matrix: Floats, feature_set: FeatureSet) -> list[pa.Array]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _present(values, bits):  # type: ignore[no-untyped-def]
+def _present(values, bits):  # type: ignore[no-untyped-def]  # numba infers
     """Fill the validity bitmap; return how many are NaN."""
     nulls = 0
     for byte in range(len(bits)):
@@ -56,6 +56,6 @@ def _present(values, bits):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _whole(values, found):  # type: ignore[no-untyped-def]
+def _whole(values, found):  # type: ignore[no-untyped-def]  # numba infers
     for at in range(len(values)):
         found[at] = np.int32(values[at]) if values[at] == values[at] else 0

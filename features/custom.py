@@ -144,7 +144,7 @@ def compute(log: EventLog, custom: CustomFeature, lead: Ints, as_of: Ints) -> Fl
 
 
 @numba.njit(nogil=True, error_model="numpy")
-def _each(function, offsets, known, occurred, kind, value, lead, as_of, found):  # type: ignore[no-untyped-def]
+def _each(function, offsets, known, occurred, kind, value, lead, as_of, found):  # type: ignore[no-untyped-def]  # numba infers
     for p in range(len(lead)):
         start = offsets[lead[p]]
         stop = start + np.searchsorted(known[start : offsets[lead[p] + 1]], as_of[p])

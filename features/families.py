@@ -59,7 +59,7 @@ _compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 
 @_compiled
-def power_of_two(x):  # type: ignore[no-untyped-def]
+def power_of_two(x):  # type: ignore[no-untyped-def]  # numba infers
     """2**x to a few parts in 1e16; 0 below 2**-1022, infinite from 2**1023 on.
 
     Made of a table and of plain sums and products, so that its bits do not depend on a machine's libm.
@@ -80,7 +80,7 @@ def power_of_two(x):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def ahead(zone_from, zone_offset, when):  # type: ignore[no-untyped-def]
+def ahead(zone_from, zone_offset, when):  # type: ignore[no-untyped-def]  # numba infers
     """Microseconds by which local time is ahead of UTC."""
     if len(zone_from) == 1:
         return zone_offset[0]
@@ -88,7 +88,7 @@ def ahead(zone_from, zone_offset, when):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def any_late(occurred):  # type: ignore[no-untyped-def]
+def any_late(occurred):  # type: ignore[no-untyped-def]  # numba infers
     """Whether an event stands after one that happened later."""
     for e in range(1, len(occurred)):
         if occurred[e] < occurred[e - 1]:
@@ -97,7 +97,7 @@ def any_late(occurred):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def sort_late(occurred, order):  # type: ignore[no-untyped-def]
+def sort_late(occurred, order):  # type: ignore[no-untyped-def]  # numba infers
     """Fill `order` with the places of events by when they happened, ties as they stand; fast where few are late."""
     n = len(occurred)
     moves = 0
@@ -114,7 +114,7 @@ def sort_late(occurred, order):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def let_go(occurred, order, late, windows, as_of, gone):  # type: ignore[no-untyped-def]
+def let_go(occurred, order, late, windows, as_of, gone):  # type: ignore[no-untyped-def]  # numba infers
     """Fill ``gone[moment, window]``: how many events, in the order they happened, are too old for the window."""
     n = len(occurred)
     for w in range(len(windows)):
@@ -127,7 +127,7 @@ def let_go(occurred, order, late, windows, as_of, gone):  # type: ignore[no-unty
 
 
 @_compiled
-def rank_days(occurred, order, late, zone_from, zone_offset, rank, stands_for, on_day):  # type: ignore[no-untyped-def]
+def rank_days(occurred, order, late, zone_from, zone_offset, rank, stands_for, on_day):  # type: ignore[no-untyped-def]  # numba infers
     """Number the local days of one lead's events, and empty what is kept of each day."""
     days, midnight = -1, np.int64(0)
     for at in range(len(occurred)):
@@ -142,7 +142,7 @@ def rank_days(occurred, order, late, zone_from, zone_offset, rank, stands_for, o
 
 
 @_compiled
-def tell_counts(  # type: ignore[no-untyped-def]
+def tell_counts(  # type: ignore[no-untyped-def]  # numba infers
     upto, occurred, act, order, late, gone, windows, as_of, row, span, slot, short, long, column, out, table, line
 ):
     """How often in each window, how long ago, and the pace of a short window against a long one."""
@@ -189,7 +189,7 @@ def tell_counts(  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def tell_days(  # type: ignore[no-untyped-def]
+def tell_days(  # type: ignore[no-untyped-def]  # numba infers
     upto, occurred, act, order, late, gone, windows, zone_from, zone_offset, as_of, row, span, slot, short, column, out,
     rank, stands_for, on_day, table, line,
 ):  # fmt: skip
@@ -256,7 +256,7 @@ def tell_days(  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _tell_days_once(  # type: ignore[no-untyped-def]
+def _tell_days_once(  # type: ignore[no-untyped-def]  # numba infers
     n, occurred, act, order, late, windows, zone_from, zone_offset, moment, row, span, slot, short, column, out, table,
     line,
 ):  # fmt: skip
@@ -297,7 +297,7 @@ def _tell_days_once(  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def pick_valued(upto, occurred, act, value, wanted, to_upto, to_occurred, to_act, to_value):  # type: ignore[no-untyped-def]
+def pick_valued(upto, occurred, act, value, wanted, to_upto, to_occurred, to_act, to_value):  # type: ignore[no-untyped-def]  # numba infers
     """Copy the events that have a value and whose own slot is `wanted`; return how many there are."""
     n, first = 0, 0
     for p in range(len(upto)):
@@ -311,7 +311,7 @@ def pick_valued(upto, occurred, act, value, wanted, to_upto, to_occurred, to_act
 
 
 @_compiled
-def tell_values(  # type: ignore[no-untyped-def]
+def tell_values(  # type: ignore[no-untyped-def]  # numba infers
     upto, occurred, act, value, order, late, gone, windows, as_of, row, span, slot, short, column, out, table, line
 ):
     """Sums in windows, the highest and the latest value; sums are of integers, so no order can change a bit.
@@ -359,7 +359,7 @@ def tell_values(  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def tell_decays(upto, occurred, act, n_slots, half_lives, as_of, row, span, slot, short, column, out, line):  # type: ignore[no-untyped-def]
+def tell_decays(upto, occurred, act, n_slots, half_lives, as_of, row, span, slot, short, column, out, line):  # type: ignore[no-untyped-def]  # numba infers
     """Counts in which an event weighs half as much each half-life.
 
     Weights are kept as seen from an anchor; the moment of a look only scales the sum, so looking changes nothing.
@@ -407,7 +407,7 @@ def tell_decays(upto, occurred, act, n_slots, half_lives, as_of, row, span, slot
 
 
 @_compiled
-def tell_gaps(upto, occurred, act, as_of, row, span, slot, column, out):  # type: ignore[no-untyped-def]
+def tell_gaps(upto, occurred, act, as_of, row, span, slot, column, out):  # type: ignore[no-untyped-def]  # numba infers
     """The rhythm of a group of kinds.
 
     A gap is the way from the newest event so far to a newer one; an event that came late, or at the same moment, makes
@@ -459,7 +459,7 @@ def tell_gaps(upto, occurred, act, as_of, row, span, slot, column, out):  # type
 
 
 @_compiled
-def tell_hours(upto, occurred, act, zone_from, zone_offset, as_of, row, span, slot, column, out):  # type: ignore[no-untyped-def]
+def tell_hours(upto, occurred, act, zone_from, zone_offset, as_of, row, span, slot, column, out):  # type: ignore[no-untyped-def]  # numba infers
     """The share of events in office hours, local time."""
     many = np.zeros(NOWHERE + 1, dtype=np.int64)
     office = np.zeros(NOWHERE + 1, dtype=np.int64)
@@ -483,7 +483,7 @@ def tell_hours(upto, occurred, act, zone_from, zone_offset, as_of, row, span, sl
 
 
 @_compiled
-def tell_stages(upto, occurred, act, n_slots, as_of, row, span, slot, short, column, out):  # type: ignore[no-untyped-def]
+def tell_stages(upto, occurred, act, n_slots, as_of, row, span, slot, short, column, out):  # type: ignore[no-untyped-def]  # numba infers
     """Since when each kind shows, how many were reached and how long ago the last new one, and the newest kinds."""
     oldest = np.full(n_slots, NEVER, dtype=np.int64)
     recent = np.full(RECENT, -1, dtype=np.int64)
@@ -525,7 +525,7 @@ def tell_stages(upto, occurred, act, n_slots, as_of, row, span, slot, short, col
 
 
 @_compiled
-def tell_people(upto, occurred, act, actor, lead, met, as_of, row, span, column, out):  # type: ignore[no-untyped-def]
+def tell_people(upto, occurred, act, actor, lead, met, as_of, row, span, column, out):  # type: ignore[no-untyped-def]  # numba infers
     """How many different people at the firm acted, and who of them last.
 
     met : (actors,) the last lead that each met; of the caller, so that it need not be emptied for each lead
@@ -549,7 +549,7 @@ def tell_people(upto, occurred, act, actor, lead, met, as_of, row, span, column,
 
 
 @_compiled
-def tell_sequences(  # type: ignore[no-untyped-def]
+def tell_sequences(  # type: ignore[no-untyped-def]  # numba infers
     upto, occurred, act, n_slots, sequence_at, sequence_first, sequence_within, as_of, row, span, slot, column, out
 ):
     """Whether the newest event of one kind known by then lay less than so long before one of another kind."""

@@ -32,7 +32,7 @@ _compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 
 @_compiled
-def _any(span, ops):  # type: ignore[no-untyped-def]
+def _any(span, ops):  # type: ignore[no-untyped-def]  # numba infers
     """Whether there is a column of one of these ops."""
     for op in ops:
         if span[op + 1] > span[op]:
@@ -41,7 +41,7 @@ def _any(span, ops):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def sweep(  # type: ignore[no-untyped-def]
+def sweep(  # type: ignore[no-untyped-def]  # numba infers
     offsets, known, occurred, kind, value, actor, n_actors, act_of, n_slots, windows, half_lives, zone_from,
     zone_offset, sequence_at, sequence_first, sequence_within, span, slot, short, long, column, lead, as_of, started,
     row, out,
@@ -177,7 +177,7 @@ def sweep(  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def sweep_traits(offsets, known, occurred, trait, n_traits, lead, as_of, found):  # type: ignore[no-untyped-def]
+def sweep_traits(offsets, known, occurred, trait, n_traits, lead, as_of, found):  # type: ignore[no-untyped-def]  # numba infers
     """Of each trait the visible row that is true of the latest moment.
 
     trait : (rows,) column of the row's trait, -1 where it is none

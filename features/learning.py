@@ -178,7 +178,7 @@ def _learn_sequences(
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _count_sequences(offsets, known, occurred, slot, n_slots, within, last):  # type: ignore[no-untyped-def]
+def _count_sequences(offsets, known, occurred, slot, n_slots, within, last):  # type: ignore[no-untyped-def]  # numba infers
     """(slots, slots) how many leads did the one and then the other in time."""
     counts = np.zeros((n_slots, n_slots), dtype=np.int64)
     hit = np.zeros((n_slots, n_slots), dtype=np.bool_)
@@ -244,7 +244,7 @@ _CREATED, _CONVERTED, _LOST = Role.created.value, Role.converted.value, Role.los
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _outcomes(offsets, known, occurred, role, merged_at, any_starts, within, before, observed_from):  # type: ignore[no-untyped-def]
+def _outcomes(offsets, known, occurred, role, merged_at, any_starts, within, before, observed_from):  # type: ignore[no-untyped-def]  # numba infers
     """Single outcomes (lead, known, leads, won): as a lead becomes old enough, and each time its success changes."""
     size = 0
     lead = np.empty(len(known) + len(offsets), dtype=np.int64)
@@ -281,7 +281,7 @@ def _outcomes(offsets, known, occurred, role, merged_at, any_starts, within, bef
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _last_actor(offsets, known, occurred, actor, lead, as_of):  # type: ignore[no-untyped-def]
+def _last_actor(offsets, known, occurred, actor, lead, as_of):  # type: ignore[no-untyped-def]  # numba infers
     found = np.full(len(lead), -1, dtype=np.int64)
     for p in range(len(lead)):
         newest = np.int64(-1)

@@ -92,7 +92,7 @@ class RateHistory:
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _look_up(offsets, days, leads, won, place, as_of, weight, found):  # type: ignore[no-untyped-def]
+def _look_up(offsets, days, leads, won, place, as_of, weight, found):  # type: ignore[no-untyped-def]  # numba infers
     for p in range(len(place)):
         found[p] = np.nan
         if place[p] < 0:

@@ -17,7 +17,7 @@ import numpy as np
 
 
 @numba.njit(cache=True, nogil=True)
-def bend(edges, cumulative, z, horizons, primary, probability, bent):  # type: ignore[no-untyped-def]
+def bend(edges, cumulative, z, horizons, primary, probability, bent):  # type: ignore[no-untyped-def]  # numba infers
     """Fill, for each of n rows, the probability at each horizon and the bent cumulative hazard at each edge.
 
     edges       : (m + 1,) days
@@ -49,7 +49,7 @@ def bend(edges, cumulative, z, horizons, primary, probability, bent):  # type: i
 
 
 @numba.njit(cache=True, nogil=True)
-def quantiles(edges, cumulative, levels, out):  # type: ignore[no-untyped-def]
+def quantiles(edges, cumulative, levels, out):  # type: ignore[no-untyped-def]  # numba infers
     """Fill (n, q) days by which a share `levels` of those who ripen within the last edge have done so.
 
     The plain median does not exist for a lead that will most likely never convert; this one, given that it
@@ -70,7 +70,7 @@ def quantiles(edges, cumulative, levels, out):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def no_later_than(edges, cumulative, other_edges, other, grid, out):  # type: ignore[no-untyped-def]
+def no_later_than(edges, cumulative, other_edges, other, grid, out):  # type: ignore[no-untyped-def]  # numba infers
     """Fill (n, g) cumulative hazards on `grid`, nowhere below either curve: readiness never after conversion."""
     for row in range(len(cumulative)):
         for g in range(len(grid)):

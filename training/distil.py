@@ -55,7 +55,7 @@ class ExplainedModel:
 
 
 @numba.njit(cache=True, nogil=True)
-def _add_up(phi, base, z):  # type: ignore[no-untyped-def]
+def _add_up(phi, base, z):  # type: ignore[no-untyped-def]  # numba infers
     """Row by row and from left to right, so that the sum has the same bits however many rows there are."""
     for row in range(len(phi)):
         total = base

@@ -15,7 +15,7 @@ class LeadMaturity(PythonModel):
     def load_context(self, context: PythonModelContext) -> None:
         self.bundle = Bundle.load(Path(context.artifacts["bundle"]))
 
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # MLflow takes hints for a schema
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # numba infers  # MLflow takes hints for a schema
         features = model_input[self.bundle.feature_set.names].to_numpy(dtype="float64")
         found = self.bundle.predict(features)
         columns = dict(zip(self.bundle.horizon_names, found.probability.T, strict=True))
