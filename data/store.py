@@ -5,6 +5,8 @@ changes nothing, so an interrupted import is simply run again.
 """
 
 import json
+import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +26,8 @@ from data.snapshot import Snapshot, parts
 from data.upgrade import upgrade
 from veraison.errors import StoreError
 
+_PATIENCE = 30
+"""Seconds to wait for who writes."""
 _WRITER = 0x7E7A150  # names PostgreSQL's advisory lock of those who write
 
 
@@ -257,8 +261,16 @@ def _coded(rows: pa.RecordBatch) -> pa.RecordBatch:
 
 def _sqlite_pragmas(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
-    cursor.execute("PRAGMA busy_timeout=30000")
-    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute(f"PRAGMA busy_timeout={_PATIENCE * 1000}")
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            break
+        except sqlite3.OperationalError:  # two that open a new file at once would wait for each other: SQLite refuses
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
     cursor.execute("PRAGMA synchronous=FULL")  # an acknowledged event survives a power cut
     cursor.close()
 
