@@ -70,7 +70,8 @@ class EventLog:
     occurred      : (events,) microseconds UTC
     kind          : (events,) place in `kinds`
     value         : (events,) millionths, `NO_VALUE` where the event has none
-    actor         : (events,) place in `actors`, who at the firm acted; -1 where nobody is named
+    actor         : (events,) place in `actors`, who at the firm acted; -1 where nobody is named; empty where no event
+                    names anybody
     event_ids     : (events,) the senders' ids
     trait_*       : the same for traits; `trait_name` is a place in `trait_names`, `trait_text` in `trait_texts`,
                     `trait_number` is NaN where the text is not a number
@@ -124,7 +125,7 @@ class EventLog:
             occurred=e.occurred,
             kind=gather(kind, e.row, threads),
             value=gather(numbers(events["value"]), e.row, threads),
-            actor=gather(actor, e.row, threads),
+            actor=gather(actor, e.row, threads) if actors else actor[:0],
             event_ids=EventIds(ids, e.row),
             kinds=kinds,
             actors=actors,

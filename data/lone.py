@@ -81,7 +81,7 @@ def _log(lead_id: str, columns: tuple[str, ...], trait_rows: list[tuple[Any, ...
         occurred=np.array(occurred, dtype=np.int64),
         kind=kind_codes,
         value=np.array(value, dtype=np.int64),
-        actor=actor_codes,
+        actor=actor_codes if actors else actor_codes[:0],
         event_ids=EventIds(partial(_ids, columns[5]), np.arange(len(known))),
         kinds=kinds,
         actors=actors,

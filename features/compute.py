@@ -13,11 +13,11 @@ import numpy as np
 from data.domains import domain_kind
 from data.identity import fold
 from data.log import Codes, EventLog, Floats, Ints
-from features import accounts, custom, families, kernel
+from features import accounts, custom, kernel, slots
 from features.catalogue import GROUPS, Feature, FeatureSet, Op
-from features.families import DAY
+from features.slots import DAY
 
-_ELSEWHERE = families.ALL | families.OTHER << 16 | families.NOWHERE << 32
+_ELSEWHERE = slots.ALL | slots.OTHER << 16 | slots.NOWHERE << 32
 
 
 @dataclass(frozen=True)
@@ -114,11 +114,11 @@ def program_of(feature_set: FeatureSet) -> Program:
 
 
 def _program(feature_set: FeatureSet) -> Program:
-    slots = {name: place for place, name in enumerate((*GROUPS, "", *feature_set.kinds))}
+    slot_of = {name: place for place, name in enumerate((*GROUPS, "", *feature_set.kinds))}
     window = {days: place for place, days in enumerate(feature_set.windows)} | {0: len(feature_set.windows)}
     half_life = {days: place for place, days in enumerate(feature_set.half_lives)}
     sequences = sorted(
-        (slots[one.then], slots[one.first], one.days, place) for place, one in enumerate(feature_set.sequences)
+        (slot_of[one.then], slot_of[one.first], one.days, place) for place, one in enumerate(feature_set.sequences)
     )
     sequence = {
         (one.first, one.then, one.days): [s[3] for s in sequences].index(place)
@@ -130,7 +130,7 @@ def _program(feature_set: FeatureSet) -> Program:
     for column, one in enumerate(feature_set.features):
         if one.op >= Op.trait:
             continue
-        place, short = slots.get(one.subject, 0), window.get(one.short, 0)
+        place, short = slot_of.get(one.subject, 0), window.get(one.short, 0)
         if one.op is Op.decayed:
             short = half_life[one.short]
         elif one.op is Op.recent_kind:
@@ -145,13 +145,13 @@ def _program(feature_set: FeatureSet) -> Program:
     table = np.array(columns, dtype=np.int32).reshape(len(columns), 5).T
     return Program(
         act_of=dict.fromkeys(feature_set.neutral, -1)
-        | {kind: _groups(feature_set, kind) | slots[kind] << 32 for kind in feature_set.kinds},
-        n_slots=len(slots),
+        | {kind: _groups(feature_set, kind) | slot_of[kind] << 32 for kind in feature_set.kinds},
+        n_slots=len(slot_of),
         windows=np.array(feature_set.windows, dtype=np.int64) * DAY,
         half_lives=np.array(feature_set.half_lives, dtype=np.int64) * DAY,
         zone=_zone(feature_set.time_zone),
         sequences=(
-            np.searchsorted([s[0] for s in sequences], np.arange(len(slots) + 1)).astype(np.int64),
+            np.searchsorted([s[0] for s in sequences], np.arange(len(slot_of) + 1)).astype(np.int64),
             np.array([s[1] for s in sequences], dtype=np.int64),
             np.array([s[2] for s in sequences], dtype=np.int64) * DAY,
         ),
@@ -169,10 +169,10 @@ ACTOR = "actor"
 def _groups(feature_set: FeatureSet, kind: str) -> int:
     """Where a kind with columns of its own counts besides: among all, and in a group."""
     if kind in feature_set.outbound:
-        return families.ALL | families.OUTBOUND << 16
+        return slots.ALL | slots.OUTBOUND << 16
     if kind in feature_set.neutral:
-        return families.NOWHERE | families.NOWHERE << 16
-    return families.ALL | families.INBOUND << 16
+        return slots.NOWHERE | slots.NOWHERE << 16
+    return slots.ALL | slots.INBOUND << 16
 
 
 @lru_cache(maxsize=16)

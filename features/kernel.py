@@ -13,12 +13,13 @@ a lead is looked at:
 - powers of two come from a table and from plain sums and products, not from the machine's libm.
 """
 
-import numba
 import numpy as np
 
+from data.log import NEVER
 from features import families
+from features import windows as sliding
 from features.catalogue import Op
-from features.families import DAY, NEVER, NOWHERE
+from features.slots import DAY, NOWHERE, compiled
 
 _AGE, _DECAYED, _OFFICE, _SEQUENCE = Op.age.value, Op.decayed.value, Op.office_hours.value, Op.sequence.value
 _COUNTS = (Op.count.value, Op.since.value, Op.trend.value)
@@ -28,10 +29,11 @@ _STAGES = (Op.first.value, Op.recent_kind.value, Op.stage.value, Op.in_stage.val
 _PEOPLE = (Op.actors.value, Op.last_actor.value)
 _DAYS = (Op.active_days.value, Op.busiest_day.value)
 
-_compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
+_ROOM = 256
+"""Events of a lead that need no new memory."""
 
 
-@_compiled
+@compiled
 def _any(span, ops):  # type: ignore[no-untyped-def]  # numba infers
     """Whether there is a column of one of these ops."""
     for op in ops:
@@ -40,7 +42,12 @@ def _any(span, ops):  # type: ignore[no-untyped-def]  # numba infers
     return False
 
 
-@_compiled
+@compiled
+def _rows(room):  # type: ignore[no-untyped-def]  # numba infers
+    return room[0], room[1], room[2], room[3], room[4], room[5]
+
+
+@compiled
 def sweep(  # type: ignore[no-untyped-def]  # numba infers
     offsets, known, occurred, kind, value, actor, n_actors, act_of, n_slots, windows, half_lives, zone_from,
     zone_offset, sequence_at, sequence_first, sequence_within, span, slot, short, long, column, lead, as_of, started,
@@ -68,21 +75,19 @@ def sweep(  # type: ignore[no-untyped-def]  # numba infers
     want_values, want_stages = _any(span, _VALUES), _any(span, _STAGES)
     want_people, want_sequences = _any(span, _PEOPLE), _any(span, (_SEQUENCE,))
     met = np.full(n_actors if want_people else 0, -1, dtype=np.int64)
+    nobody = np.empty(0, dtype=np.int32)
     table = np.empty((2, n_slots, len(windows) + 1), dtype=np.int64)  # scratch of whichever family is at work
     line = np.empty((5, max(n_slots, len(windows))), dtype=np.int64)
-    upto = np.empty(0, dtype=np.int64)
-    act = np.empty(0, dtype=np.int64)
+    of_events = np.empty((6, _ROOM), dtype=np.int64)  # one room for all: getting memory costs as much as a family
+    act, order, rank, valued_when, valued_act, worth = _rows(of_events)
+    weights = np.empty(_ROOM)
+    of_moments = np.empty((2, _ROOM), dtype=np.int64)
+    upto, valued_upto = of_moments[0], of_moments[1]
     gone = np.empty((0, len(windows)), dtype=np.int64)
-    valued_upto = np.empty(0, dtype=np.int64)
-    valued_when = np.empty(0, dtype=np.int64)
-    valued_act = np.empty(0, dtype=np.int64)
-    worth = np.empty(0, dtype=np.int64)
     is_valued = np.zeros(n_slots, dtype=np.bool_)
     for op in _VALUES:
         for f in range(span[op], span[op + 1]):
             is_valued[slot[f]] = True
-    order = np.empty(0, dtype=np.int64)
-    rank = np.empty(0, dtype=np.int64)
     stands_for = np.empty((0, NOWHERE + 1), dtype=np.int64)
     on_day = np.empty((0, NOWHERE + 1), dtype=np.int64)
     first = 0
@@ -95,17 +100,15 @@ def sweep(  # type: ignore[no-untyped-def]  # numba infers
         end = begin + np.searchsorted(known[begin : offsets[code + 1]], as_of[stop - 1])
         n = end - begin
         if len(act) < n:
-            act = np.empty(2 * n, dtype=np.int64)
-            order = np.empty(2 * n, dtype=np.int64)
-            if want_values:
-                valued_when = np.empty(2 * n, dtype=np.int64)
-                valued_act = np.empty(2 * n, dtype=np.int64)
-                worth = np.empty(2 * n, dtype=np.int64)
+            of_events = np.empty((6, 2 * n), dtype=np.int64)
+            act, order, rank, valued_when, valued_act, worth = _rows(of_events)
+            weights = np.empty(2 * n)
         for e in range(n):
             act[e] = act_of[kind[begin + e]]
         if len(upto) < stop - first:
-            upto = np.empty(2 * (stop - first), dtype=np.int64)
-            valued_upto = np.empty(2 * (stop - first), dtype=np.int64)
+            of_moments = np.empty((2, 2 * (stop - first)), dtype=np.int64)
+            upto, valued_upto = of_moments[0], of_moments[1]
+        if 1 < stop - first > len(gone):
             gone = np.empty((2 * (stop - first), len(windows)), dtype=np.int64)
         visible = 0
         for p in range(first, stop):
@@ -115,28 +118,27 @@ def sweep(  # type: ignore[no-untyped-def]  # numba infers
         when, moments, rows = occurred[begin:end], as_of[first:stop], row[first:stop]
         late = False
         if want_days or stop - first > 1:
-            late = families.any_late(when)
+            late = sliding.any_late(when)
             if late:
-                families.sort_late(when, order)
+                sliding.sort_late(when, order)
         if stop - first > 1:
-            families.let_go(when, order, late, windows, moments, gone)
+            sliding.let_go(when, order, late, windows, moments, gone)
         if want_counts:
-            families.tell_counts(
+            sliding.tell_counts(
                 upto, when, act, order, late, gone, windows, moments, rows, span, slot, short, long, column, out, table,
                 line,
             )  # fmt: skip
         if want_days:
-            if len(rank) < n:
-                rank = np.empty(2 * n, dtype=np.int64)
+            if stop - first > 1 and len(on_day) < n:
                 stands_for = np.empty((2 * n, NOWHERE + 1), dtype=np.int64)
                 on_day = np.empty((2 * n, NOWHERE + 1), dtype=np.int64)
-            families.tell_days(
+            sliding.tell_days(
                 upto, when, act, order, late, gone, windows, zone_from, zone_offset, moments, rows, span, slot, short,
                 column, out, rank, stands_for, on_day, table, line,
             )  # fmt: skip
         if want_decays:
             families.tell_decays(
-                upto, when, act, n_slots, half_lives, moments, rows, span, slot, short, column, out, line
+                upto, when, act, n_slots, half_lives, moments, rows, span, slot, short, column, out, line, weights
             )  # fmt: skip
         if want_gaps:
             families.tell_gaps(upto, when, act, moments, rows, span, slot, column, out)
@@ -147,26 +149,27 @@ def sweep(  # type: ignore[no-untyped-def]  # numba infers
         if want_stages:
             families.tell_stages(upto, when, act, n_slots, moments, rows, span, slot, short, column, out)
         if want_people:
-            families.tell_people(
-                upto, when, act, actor[begin:end], code, met, moments, rows, span, column, out
-            )  # fmt: skip
+            if not n_actors and len(nobody) < n:
+                nobody = np.full(2 * n, -1, dtype=np.int32)
+            who = actor[begin:end] if n_actors else nobody
+            families.tell_people(upto, when, act, who, code, met, moments, rows, span, column, out)
         if want_sequences:
             families.tell_sequences(
                 upto, when, act, n_slots, sequence_at, sequence_first, sequence_within, moments, rows, span, slot,
                 column, out,
             )  # fmt: skip
         if want_values:
-            picked = families.pick_valued(
+            picked = sliding.pick_valued(
                 upto[: stop - first], when, act, value[begin:end], is_valued, valued_upto, valued_when, valued_act,
                 worth,
             )  # fmt: skip
             their, late = valued_when[:picked], False
             if stop - first > 1:
-                late = families.any_late(their)
+                late = sliding.any_late(their)
                 if late:
-                    families.sort_late(their, order)
-                families.let_go(their, order, late, windows, moments, gone)
-            families.tell_values(
+                    sliding.sort_late(their, order)
+                sliding.let_go(their, order, late, windows, moments, gone)
+            sliding.tell_values(
                 valued_upto, their, valued_act, worth, order, late, gone, windows, moments, rows, span, slot, short,
                 column, out, table, line,
             )  # fmt: skip
@@ -176,7 +179,7 @@ def sweep(  # type: ignore[no-untyped-def]  # numba infers
         first = stop
 
 
-@_compiled
+@compiled
 def sweep_traits(offsets, known, occurred, trait, n_traits, lead, as_of, found):  # type: ignore[no-untyped-def]  # numba infers
     """Of each trait the visible row that is true of the latest moment.
 

@@ -76,8 +76,7 @@ def learn(
     journey = playbook.journey
     own = {*journey.created, *journey.ready, *journey.returned, *closing}
     traits = tuple(_learn_traits(log, playbook, last, min_leads))
-    with_actor = shown & (log.actor >= 0)
-    people = len(np.unique(rows[with_actor])) >= min_leads
+    people = bool(log.actors) and len(np.unique(rows[shown & (log.actor >= 0)])) >= min_leads
     rated = [trait.name for trait in traits if trait.kind == "category"] + ([compute.ACTOR] if people else [])
     least = (min_values, min(min_values, MANY_PEOPLE))
     found = FeatureSet(
@@ -214,6 +213,8 @@ def _learn_rate(log: EventLog, playbook: Playbook, subject: str, before: int, le
     moment[lead[counted]] = known[counted]
     who = np.flatnonzero(moment != NEVER)
     text: list[str | None] = [None] * len(log.leads)
+    if subject == compute.ACTOR and not log.actors:
+        return None
     if subject == compute.ACTOR:
         for one, code in zip(
             who, _last_actor(log.offsets, log.known, log.occurred, log.actor, who, moment[who]), strict=True

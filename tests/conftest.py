@@ -23,9 +23,10 @@ os.environ |= {"VERAISON_THREADS": "1", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY
 os.environ |= {"DO_NOT_TRACK": "true", "BENTOML_DO_NOT_TRACK": "True", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 # numba's cache of a function does not see changes in what it calls in another module.
-_SWEPT = Path(__file__).parent.parent / "features"
-for cached in (_SWEPT / "__pycache__").glob("kernel.*.nbi"):
-    if cached.stat().st_mtime < (_SWEPT / "families.py").stat().st_mtime:
+_FEATURES = Path(__file__).parent.parent / "features"
+_CHANGED = max(file.stat().st_mtime for file in _FEATURES.glob("*.py"))
+for cached in (_FEATURES / "__pycache__").glob("*.nbi"):
+    if cached.stat().st_mtime < _CHANGED:
         cached.unlink(missing_ok=True)
 
 # Few examples, the same ones each time; HYPOTHESIS_PROFILE=deep looks for new ones.

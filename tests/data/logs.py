@@ -62,7 +62,7 @@ def told(log, lead_id):
                 int(log.occurred[n]),
                 log.kinds[log.kind[n]],
                 None if log.value[n] == NO_VALUE else int(log.value[n]),
-                log.actors[log.actor[n]] if log.actor[n] >= 0 else None,
+                log.actors[log.actor[n]] if log.actors and log.actor[n] >= 0 else None,
             )
             for n in events
         ],

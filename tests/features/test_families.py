@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from data.events import MICROS_PER_DAY, Event, parse_instant
 from data.log import NEVER
-from features import compute, families
+from features import compute, powers
 from features.catalogue import FeatureSet, Sequence, TraitSpec
 from tests.histories import HOUR, at, identify, log_of, track
 
@@ -48,20 +48,20 @@ def by(actor, day, kind="Mail Sent", **more):
 
 @pytest.mark.parametrize("whole", [*range(-1022, -1000), *range(-60, 61), *range(1000, 1023)])
 def test_a_whole_power_of_two_is_exact(whole):
-    assert families.power_of_two(float(whole)) == math.ldexp(1.0, whole)
+    assert powers.power_of_two(float(whole)) == math.ldexp(1.0, whole)
 
 
 @given(st.floats(-1000, 1000))
 def test_a_power_of_two_is_right_to_the_last_digits(x):
-    assert families.power_of_two(x) == pytest.approx(math.pow(2.0, x), rel=1e-15, abs=0.0)
+    assert powers.power_of_two(x) == pytest.approx(math.pow(2.0, x), rel=1e-15, abs=0.0)
 
 
 def test_what_is_too_small_to_tell_is_nothing():
-    assert families.power_of_two(-1022.5) == families.power_of_two(-1e300) == 0.0
+    assert powers.power_of_two(-1022.5) == powers.power_of_two(-1e300) == 0.0
 
 
 def test_the_examples_of_the_docstrings_hold():
-    assert doctest.testmod(families).failed == 0
+    assert doctest.testmod(powers).failed == 0
 
 
 def test_an_event_weighs_half_as_much_each_half_life():
