@@ -43,9 +43,8 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Whose history at which moment, by lead; `names` are the leads' ids."""
+    """Whose history at which moment, by lead."""
 
-    names: pa.Array
     lead: Ints
     as_of: Ints
 
@@ -85,18 +84,21 @@ def _each(events: Path, out: Path | None) -> None:
 
     def work(worker: int) -> None:
         writer = None if out is None else _writer(out / f"part-{worker}.parquet")
-        room = np.empty(0)
+        matrix_room, columns = np.empty(0), arrow.Columns(wanted, ROW_GROUP if writer is not None else 0)
         for first, last in blocks[worker::_THREADS]:
-            tables = []
+            columns.clear()
+            keys = []
             for at, to in pairwise([*range(first, last, _LEADS_AT_ONCE), last]):
-                pairs = _pairs(log, names, at, to)
+                pairs = _pairs(log, at, to)
                 never = np.full(len(pairs.lead), NEVER)
-                if len(room) < len(never) * width:
-                    room = np.empty(2 * len(never) * width)
-                matrix = engine.batch(log, wanted, pairs.lead, pairs.as_of, never, order="F", room=room)
-                tables.append(_table(pairs, matrix, wanted) if writer is not None else None)
+                if len(matrix_room) < len(never) * width:
+                    matrix_room = np.empty(2 * len(never) * width)
+                matrix = engine.batch(log, wanted, pairs.lead, pairs.as_of, never, order="F", room=matrix_room)
+                if writer is not None:
+                    columns.append(matrix)
+                    keys.append(pairs)
             if writer is not None:
-                writer.write_table(pa.concat_tables(tables), row_group_size=ROW_GROUP)
+                writer.write_table(_table(names, keys, columns, wanted), row_group_size=ROW_GROUP)
         if writer is not None:
             writer.close()
 
@@ -124,11 +126,14 @@ def read(events: Path) -> EventLog:
 
 
 def _blocks(log: EventLog) -> list[tuple[int, int]]:
-    """Ranges of leads with about a row group of pairs each."""
+    """Ranges of leads with at most a row group of pairs each."""
     rows = np.cumsum(len(_MOMENTS) - _first(log, 0, len(log.leads)))
-    cuts = np.searchsorted(rows, np.arange(ROW_GROUP, rows[-1] + ROW_GROUP, ROW_GROUP), side="right")
-    edges = [0, *np.unique(np.minimum(cuts, len(rows))).tolist()]
-    return [(first, last) for first, last in pairwise(edges) if last > first]
+    found, first, before = [], 0, 0
+    while first < len(rows):
+        last = int(np.searchsorted(rows, before + ROW_GROUP, side="right"))
+        found.append((first, last))
+        first, before = last, int(rows[last - 1])
+    return found
 
 
 def _first(log: EventLog, first: int, last: int) -> Ints:
@@ -137,21 +142,22 @@ def _first(log: EventLog, first: int, last: int) -> Ints:
     return found
 
 
-def _pairs(log: EventLog, names: pa.Array, first: int, last: int) -> Pairs:
+def _pairs(log: EventLog, first: int, last: int) -> Pairs:
     since = _first(log, first, last)
     counts = len(_MOMENTS) - since
     lead = np.repeat(np.arange(first, last), counts)
     begins = np.cumsum(counts) - counts
     place = np.arange(len(lead)) - np.repeat(begins - since, counts)
-    return Pairs(names, lead, _MOMENTS[place])
+    return Pairs(lead, _MOMENTS[place])
 
 
-def _table(pairs: Pairs, matrix: npt.NDArray[np.float64], wanted: FeatureSet) -> pa.Table:
-    made = dict(zip(wanted.names, arrow.columns(matrix, wanted), strict=True))
+def _table(names: pa.Array, keys: list[Pairs], columns: arrow.Columns, wanted: FeatureSet) -> pa.Table:
+    made = dict(zip(wanted.names, columns.arrays(), strict=True))
     lead, as_of = (
-        pa.Array.from_buffers(pa.int64(), len(one), [None, pa.py_buffer(one)]) for one in (pairs.lead, pairs.as_of)
+        pa.Array.from_buffers(pa.int64(), len(one), [None, pa.py_buffer(one)])
+        for one in (np.concatenate([pairs.lead for pairs in keys]), np.concatenate([pairs.as_of for pairs in keys]))
     )
-    found = {"lead_id": pairs.names.take(lead), "as_of": as_of}
+    found = {"lead_id": names.take(lead), "as_of": as_of}
     for name in FEATURES:
         found[name] = made.get(_NAMES.get(name, name), pa.nulls(len(lead), pa.float64()))
     return pa.table(found)

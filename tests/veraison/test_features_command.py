@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from data.events import isoformat
+from data.events import EVENT_SCHEMA, isoformat
 from data.store import Store
+from data.stream import COLUMNS
 from data.units import export
 from tests import market
 from tests.histories import at
@@ -191,6 +193,27 @@ def test_columns_learned_from_a_part(veraison, fresh, tmp_path, monkeypatch):
         found.append(in_order(pq.read_table(out)))
     assert found[0].equals(found[1], check_metadata=True)
     assert not list(fresh.glob("histories-*"))
+
+
+def test_a_plain_file_is_read_at_once_and_gives_what_its_parts_give(veraison, workspace, tmp_path, monkeypatch):
+    told = {(one.lead_id, one.kind, one.occurred_at, one.known_at, one.value) for one in market.events() if one.kind}
+    fields = [EVENT_SCHEMA.field(name) for name in COLUMNS]
+    events = pa.Table.from_pylist([dict(zip(COLUMNS, one, strict=True)) for one in sorted(told)], pa.schema(fields))
+    pq.write_table(events, tmp_path / "plain.parquet")
+    pq.write_table(events.append_column("actor", pa.nulls(len(events), pa.string())), tmp_path / "more.parquet")
+    found = []
+    for name in ("plain", "more"):
+        words = "--events", tmp_path / f"{name}.parquet", "--as-of", SNAPSHOT, "--out", tmp_path / "f.parquet"
+        ran = veraison("-w", workspace, *words)
+        assert ran.code == 0, ran.err
+        assert ("dividing" in ran.err) == (name == "more")
+        found.append(in_order(pq.read_table(tmp_path / "f.parquet")))
+    assert found[0].num_rows > 100
+    assert found[0].equals(found[1], check_metadata=True)
+    late = pc.add(events["known_at"], 1)
+    pq.write_table(events.set_column(2, EVENT_SCHEMA.field("occurred_at"), late), tmp_path / "plain.parquet")
+    ran = veraison("-w", workspace, "--events", tmp_path / "plain.parquet")
+    assert ran.error == f"{tmp_path / 'plain.parquet'}: a row is known before it happened (known_at < occurred_at)"
 
 
 def test_csv_says_the_same(veraison, workspace, tmp_path):
