@@ -5,8 +5,9 @@ A worked example: origin 14 November, snapshot 10 January, horizons 7, 14 and 30
 11 December, so that each was followed 30 days. No person is on both sides, whatever ids they came under.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import polars as pl
@@ -17,12 +18,26 @@ from features import compute
 from training.bundle import Bundle
 from training.fit import TrainingSet, fit, training_set
 from training.landmarks import Bools, Landmarks, Outcomes, conversions, earliest_birth, landmarks, ripenings
-from training.metrics import METRICS, Metric, bootstrap, concordance
-from training.peers import FAST, PEERS
+from training.peers import PEERS, Fitted, FittedSurvival
+from training.peers.protocol import given_columns, learning_rows
+from training.peers.tables import KaplanMeier
+from training.resampling import Resampling, interval
+from training.slices import Texts, groups
 from veraison.errors import TrainingError
 from veraison.playbook import Playbook
 
 OURS = "veraison"
+BESIDE = ("logistic regression", "base rate")
+"""What stands beside a model at each training; `veraison backtest` knows more."""
+BASE = "base rate"
+SHOWN = (
+    "auc", "pr_auc", "log_loss", "brier", "brier_skill", "ece", "predicted_to_observed", "top_decile_lift",
+)  # fmt: skip
+_CURVE_POINTS = 30
+_SCHEMA = {
+    "model": pl.String, "horizon": pl.Int64, "landmark_day": pl.Int64, "metric": pl.String, "value": pl.Float64,
+    "low": pl.Float64, "high": pl.Float64, "pairs": pl.Int64, "leads": pl.Int64, "events": pl.Int64,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -30,6 +45,11 @@ class Judged:
     """One origin's test pairs with every model's probabilities; what tables and plots are made of.
 
     probability : model name -> (n, h)
+    constant    : days by which half of those who ripen within the longest horizon do, as training rows say
+                  (Kaplan-Meier): the time that would be told without a model
+    curves      : model name -> (n, t) shares still open after each of `times` days, of models that have such curves
+    groups      : what a lead is -> (n,) group of each row, for slices
+    notes       : what must be said of a peer: a sample, rows left out
     """
 
     origin: int
@@ -41,14 +61,28 @@ class Judged:
     ready: Floats
     ripening: Outcomes
     ripens: Bools
+    constant: float = float("nan")
+    times: Floats = field(default_factory=lambda: np.empty(0))
+    curves: dict[str, Floats] = field(default_factory=dict)
+    groups: dict[str, Texts] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
-def judge(log: EventLog, playbook: Playbook, origin: int, before: int, *, threads: int = 2) -> Judged:
+def judge(
+    log: EventLog,
+    playbook: Playbook,
+    origin: int,
+    before: int,
+    *,
+    threads: int = 2,
+    peers: Collection[str] = BESIDE,
+    say: Callable[[str], None] = lambda _: None,
+) -> Judged:
     """Train at `origin` and predict the leads created after it, as known at the snapshot `before`."""
     data = training_set(log, playbook, before=origin)
     bundle = fit(data, playbook, before=origin, threads=threads)
     pairs = later_pairs(log, playbook, origin, before)
-    return judge_with(bundle, log, origin, pairs, before, baselines=data, threads=threads)
+    return judge_with(bundle, log, origin, pairs, before, baselines=data, threads=threads, peers=peers, say=say)
 
 
 def judge_with(
@@ -60,8 +94,14 @@ def judge_with(
     *,
     baselines: TrainingSet | None = None,
     threads: int = 2,
+    peers: Collection[str] = BESIDE,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Judged:
-    """What a bundle says of test pairs, beside what became of them."""
+    """What a bundle says of test pairs, beside what became of them.
+
+    baselines : rows that the peers learn from; None leaves them out
+    peers     : names of training.peers.PEERS
+    """
     playbook, horizons = bundle.playbook, bundle.playbook.horizons.days
     outcomes, usable = conversions(log, playbook, pairs, before)
     usable &= outcomes.settled(max(horizons))
@@ -74,16 +114,72 @@ def judge_with(
         )
     features = compute.batch(log, bundle.feature_set, pairs.lead, pairs.as_of, pairs.started)
     prediction = bundle.predict(features, threads)
-    probability = {OURS: prediction.probability}
+    times = np.linspace(0, max(horizons), _CURVE_POINTS + 1)[1:]
+    curves = {OURS: served_curves(bundle, prediction.log_odds, features, times, threads)}
+    probability, constant = {OURS: prediction.probability}, float("nan")
+    notes: list[str] = []
     if baselines is not None:
-        columns = compute.batch(log, baselines.feature_set, pairs.lead, pairs.as_of, pairs.started)
-        for name in FAST:
-            fitted = PEERS[name].fit(
-                baselines.features, baselines.outcomes, horizons, baselines.feature_set.categorical
-            )
-            probability[name] = fitted.predict(columns)
+        known = baselines.feature_set.names
+        columns = features
+        if known != bundle.feature_set.names:
+            columns = compute.batch(log, baselines.feature_set, pairs.lead, pairs.as_of, pairs.started)
+        for name in peers:
+            say(f"{name} learns")
+            given = given_columns(PEERS[name], known)
+            fitted = fit_peer(name, baselines, horizons, given)
+            probability[name] = fitted.predict(columns[:, given])
+            if PEERS[name].curve:
+                curves[name] = cast(FittedSurvival, fitted).survival(columns[:, given], times)
+        notes = notes_of(peers, baselines.outcomes)
+        constant = usual_time(baselines.ripening[baselines.ripens], max(horizons))
     person = log.persons(before)[pairs.lead].astype(np.int64)
-    return Judged(origin, horizons, pairs, person, outcomes, probability, prediction.ready, ripening, ripens)
+    return Judged(
+        origin, horizons, pairs, person, outcomes, probability, prediction.ready, ripening, ripens, constant, times,
+        curves, groups(bundle.feature_set, features, pairs), tuple(notes),
+    )  # fmt: skip
+
+
+def fit_peer(name: str, data: TrainingSet, horizons: tuple[int, ...], given: list[int]) -> Fitted:
+    """A peer that has learned from training rows, of which it is given some columns."""
+    categorical = set(data.feature_set.categorical)
+    codes = [place for place, column in enumerate(given) if column in categorical]
+    return PEERS[name].fit(data.features[:, given], data.outcomes, horizons, codes)
+
+
+def notes_of(peers: Collection[str], outcomes: Outcomes) -> list[str]:
+    """What must be said of how peers learned: rows left out, samples."""
+    there, late = len(outcomes), int((outcomes.entry > 0).sum())
+    unaware = [name for name in peers if late and not PEERS[name].knows_entry]
+    sampled = [name for name in peers if len(learning_rows(PEERS[name], outcomes)) < there - late * (name in unaware)]
+    found = []
+    if unaware:
+        names = ", ".join(unaware)
+        found.append(f"without the {late:,} of {there:,} training rows that enter late, which they cannot use: {names}")
+    if sampled:
+        most = max(PEERS[name].rows_at_most or 0 for name in sampled)
+        found.append(f"slow, so learned from {most:,} sampled rows: {', '.join(sampled)}")
+    return found
+
+
+def usual_time(ripening: Outcomes, longest: int) -> float:
+    """Days by which half of those who ripen within the longest horizon do, whoever the lead is; NaN where none does."""
+    everyone = KaplanMeier.fit(np.empty((0, 0)), ripening, (longest,), [])
+    within = everyone.times <= longest
+    if not within.any():
+        return float("nan")
+    left = everyone.left[within]
+    return float(everyone.times[within][np.argmax(1 - left >= 0.5 * (1 - left[-1]))])
+
+
+def served_curves(bundle: Bundle, log_odds: Floats, features: Floats, times: Floats, threads: int = 1) -> Floats:
+    """(n, t) shares still open after `times` days: the curve of training.curve that the probabilities stand on."""
+    edges, cumulative = bundle.conversion.edges, bundle.conversion.cumulative(features, threads)
+    primary = cumulative[:, int(np.searchsorted(edges, bundle.playbook.horizons.primary))]
+    bent = cumulative * (np.logaddexp(0.0, log_odds) / primary)[:, None]
+    place = np.clip(np.searchsorted(edges, times, side="left"), 1, len(edges) - 1)
+    part = np.clip((times - edges[place - 1]) / (edges[place] - edges[place - 1]), 0.0, 1.0)
+    found: Floats = np.exp(-(bent[:, place - 1] + part * (bent[:, place] - bent[:, place - 1])))
+    return found
 
 
 def later_pairs(log: EventLog, playbook: Playbook, origin: int, before: int) -> Landmarks:
@@ -94,59 +190,69 @@ def later_pairs(log: EventLog, playbook: Playbook, origin: int, before: int) -> 
     return pairs[(earliest_birth(log, pairs, before) >= origin + gap) & followed]
 
 
-def measure(judged: Judged, *, draws: int = 200, seed: int = 7) -> pl.DataFrame:
+def measure(judged: Judged, *, draws: int = 200, seed: int = 7, by_day: bool = False) -> pl.DataFrame:
     """One row a model, horizon and metric: value with its 95 % interval by bootstrap over leads.
 
-    Columns: origin, model, horizon (days, 0 for measures of time), metric, value, low, high, pairs, leads, events.
+    by_day  : one landmark day after the other, probabilities only; else all of them together
+    Columns : origin, model, horizon (days, 0 for measures of time), landmark_day (empty: all), metric, value, low,
+              high, pairs, leads, events
     """
-    rows = []
-    leads = len(np.unique(judged.person))
+    rows: list[Row] = []
+    draw = Resampling.of(judged.person, draws=draws, seed=seed)
+    if by_day:
+        for day in np.unique(judged.pairs.day).tolist():
+            here = judged.pairs.day == day
+            own = Resampling.of(judged.person[here], draws=draws, seed=seed)
+            rows += _of_probabilities(judged, own, here, day)
+    else:
+        everyone = np.ones(len(judged.pairs), dtype=np.bool_)
+        rows = _of_probabilities(judged, draw, everyone, None) + _of_time(judged, draw)
+    frame = pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+    return frame.select(pl.lit(instant(judged.origin)).cast(pl.Datetime("us", "UTC")).alias("origin"), *_SCHEMA)
+
+
+Row = tuple[str, int, int | None, str, float, float, float, int, int, int]
+
+
+def _of_probabilities(judged: Judged, draw: Resampling, here: Bools, day: int | None) -> list[Row]:
+    rows: list[Row] = []
+    size = int(here.sum()), draw.counts.shape[1]
     for place, days in enumerate(judged.horizons):
-        happened = judged.outcomes.within(days)
-        for model, probability in judged.probability.items():
-            chance = probability[:, place]
-            for metric, of in METRICS.items():
-                low, high = bootstrap(_on_rows(of, happened, chance), judged.person, draws=draws, seed=seed)
-                rows.append((model, days, metric, of(happened, chance), low, high, int(happened.sum())))
-    rows += _of_time(judged, draws=draws, seed=seed)
-    frame = pl.DataFrame(
-        rows, schema=["model", "horizon", "metric", "value", "low", "high", "events"], orient="row"
-    ).with_columns(
-        origin=pl.lit(instant(judged.origin)).cast(pl.Datetime("us", "UTC")),
-        pairs=pl.lit(len(judged.pairs)),
-        leads=pl.lit(leads),
-    )
-    return frame.select("origin", "model", "horizon", "metric", "value", "low", "high", "pairs", "leads", "events")
+        happened = judged.outcomes.within(days)[here]
+        found = {name: draw.ranked(happened, chance[here, place]) for name, chance in judged.probability.items()}
+        for name, figures in found.items():
+            if BASE in found:
+                figures["brier_skill"] = 1.0 - figures["brier"] / found[BASE]["brier"]
+            for metric in SHOWN:
+                if metric in figures:
+                    rows.append((name, days, day, metric, *interval(figures[metric]), *size, int(happened.sum())))
+    return rows
 
 
-def _on_rows(metric: Metric, happened: Bools, chance: Floats) -> Callable[[Ints], float]:
-    return lambda rows: metric(happened[rows], chance[rows])
-
-
-def _mean_of(values: Floats) -> Callable[[Ints], float]:
-    return lambda rows: float(values[rows].mean())
-
-
-def _of_time(judged: Judged, *, draws: int, seed: int) -> list[tuple[str, int, str, float, float, float, int]]:
+def _of_time(judged: Judged, draw: Resampling) -> list[Row]:
     longest = max(judged.horizons)
     stop = np.minimum(judged.outcomes.duration, longest)
     happened = judged.outcomes.within(longest)
-    rows = []
+    rows: list[Row] = []
+
+    def row(model: str, metric: str, found: Floats, events: int) -> None:
+        rows.append((model, 0, None, metric, *interval(found), len(stop), int(draw.counts.shape[1]), events))
+
     for model, probability in judged.probability.items():
-        risk = probability[:, -1]
-
-        def c_index(r: Ints, risk: Floats = risk) -> float:
-            return concordance(stop[r], happened[r], risk[r])
-
-        everyone = np.arange(len(stop))
-        low, high = bootstrap(c_index, judged.person, draws=min(draws, 50), seed=seed)
-        rows.append((model, 0, "concordance", c_index(everyone), low, high, int(happened.sum())))
+        found = draw.concordance(stop, happened, probability[:, -1])
+        row(model, "concordance", found, int(happened.sum()))
+        if model in judged.curves:
+            still_open = ~happened[:, None] | (stop[:, None] > judged.times)
+            squares = (judged.curves[model] - still_open) ** 2
+            row(model, "integrated_brier", draw.mean(squares.mean(axis=1)), int(happened.sum()))
     ripe = judged.ripening.within(longest) & judged.ripens
     if ripe.any():
-        days, ready = judged.ripening.duration[ripe], judged.ready[ripe]
+        days, ready, own = judged.ripening.duration[ripe], judged.ready[ripe], draw[ripe]
         inside = ((days >= ready[:, 0]) & (days <= ready[:, 2])).astype(np.float64)
-        error = np.abs(days - ready[:, 1])
-        for metric, values in (("interval_coverage", inside), ("timing_error_days", error)):
-            low, high = bootstrap(_mean_of(values), judged.person[ripe], draws=draws, seed=seed)
-            rows.append((OURS, 0, metric, float(values.mean()), low, high, int(ripe.sum())))
+        error, constant = own.mean(np.abs(days - ready[:, 1])), own.mean(np.abs(days - judged.constant))
+        figures = {"interval_coverage": own.mean(inside), "timing_error_days": error}
+        if np.isfinite(judged.constant):
+            figures |= {"constant_error_days": constant, "timing_error_to_constant": error / constant}
+        for metric, found in figures.items():
+            row(OURS, metric, found, int(ripe.sum()))
     return rows

@@ -1,6 +1,6 @@
-"""The two jobs of a data scientist, readable from top to bottom: train a model, and look back over history."""
+"""The job of a data scientist, readable from top to bottom: train a model, measured on the newest settled past."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from training.fit import fit, training_set
 from training.landmarks import conversions, landmarks
 from training.plots import save_plots
 from training.registry import CHAMPION, Registered, Registry
-from veraison.errors import TrainingError
 from veraison.playbook import Horizons, Playbook
 
 Say = Callable[[str], None]
@@ -77,34 +76,6 @@ def train(
         alias=alias,
     )
     return Trained(bundle, registered, judged, figures)
-
-
-def backtest(
-    log: EventLog,
-    playbook: Playbook,
-    *,
-    before: int,
-    origins: Sequence[int] = (),
-    threads: int = 2,
-    draws: int = 200,
-    say: Say = lambda _: None,
-) -> pl.DataFrame:
-    """Roll the origin through history: the figures of training.evaluate.measure, one fold an origin.
-
-    origins : moments, microseconds UTC; empty chooses up to three of them
-    """
-    chosen = list(origins) or default_origins(log, playbook, before, folds=3)
-    if not chosen:
-        raise TrainingError(
-            f"history is too short to look back: before {isoformat(before)} no origin leaves "
-            f"{playbook.training.min_conversions} conversions to learn from and leads followed for "
-            f"{max(playbook.horizons.days)} days to judge on; use shorter horizons or ingest more history"
-        )
-    frames = []
-    for place, origin in enumerate(chosen, start=1):
-        say(f"fold {place} of {len(chosen)}: training on what was known before {isoformat(origin)}")
-        frames.append(measure(judge(log, playbook, origin, before, threads=threads), draws=draws))
-    return pl.concat(frames)
 
 
 def default_origins(log: EventLog, playbook: Playbook, before: int, folds: int) -> list[int]:

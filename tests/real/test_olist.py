@@ -15,10 +15,10 @@ from data.store import Store
 from serving.scorer import score
 from tests.histories import ingest
 from tests.support import require_data
+from training.backtest import backtest
 from training.checks import check_names
-from training.evaluate import OURS, judge_with, later_pairs, measure
+from training.evaluate import BESIDE, OURS, judge_with, later_pairs, measure
 from training.fit import fit, training_set
-from training.jobs import backtest
 from training.metrics import auc, bootstrap
 from veraison.playbook import load_playbook
 
@@ -42,7 +42,7 @@ def real():
         )
         warnings = check_names(book, store.kinds())
         log, before, counts = store.scan(), store.newest() + 1, store.counts()
-    figures = backtest(log, book, before=before, origins=[ORIGIN], threads=1, draws=2)
+    figures = backtest(log, book, before=before, origins=[ORIGIN], peers=BESIDE, threads=1, draws=2).figures
     data = training_set(log, book, before=ORIGIN)
     bundle = fit(data, book, before=ORIGIN, threads=1)
     pairs = later_pairs(log, book, ORIGIN, before)

@@ -1,7 +1,6 @@
-"""Commands that make and judge models: train, backtest, models."""
+"""Commands that make models and keep them: train, models."""
 
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import polars as pl
@@ -15,13 +14,10 @@ from veraison.cli.common import (
     PlaybookOption,
     WorkspaceOption,
     errors,
-    misused,
     moment,
     out,
-    parse_moment,
     place,
     say,
-    writing,
 )
 from veraison.errors import ModelError
 from veraison.settings import Workspace
@@ -45,7 +41,6 @@ _SHOWN = {
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(train)
-    app.command(name="backtest")(backtest_command)
     app.add_typer(models, name="models")
 
 
@@ -93,52 +88,6 @@ def train(
         soft_wrap=True,
         markup=False,
     )
-
-
-def backtest_command(
-    out_path: Annotated[
-        Path | None, typer.Option("--out", help="Also write every figure here (.parquet or .csv).")
-    ] = None,
-    origin: Annotated[
-        list[str] | None,
-        typer.Option("--origin", metavar="T", help="Moment(s) to stand at; three are chosen otherwise."),
-    ] = None,
-    draws: Annotated[int, typer.Option(help="Bootstrap draws behind each interval.", min=20)] = 200,
-    as_of: AsOfOption = None,
-    workspace: WorkspaceOption = None,
-    playbook: PlaybookOption = None,
-) -> None:
-    """Stand at moments of the past, train on what was known, and judge on the leads that came after.
-
-    Example: veraison backtest --origin 2011-11-14 --out figures.parquet
-    """
-    from training.jobs import backtest  # noqa: PLC0415
-
-    if out_path is not None and out_path.suffix not in (".parquet", ".csv"):
-        misused(f"--out {out_path}: write to a .parquet or .csv file")
-    origins = [parse_moment(text, "--origin") for text in origin or ()]
-    where = place(workspace, playbook)
-    book = where.playbook()
-    with where.store() as store:
-        before = moment(as_of, store)
-        check_names(book, store.kinds())
-        log = store.scan()
-    figures = backtest(
-        log,
-        book,
-        before=before,
-        origins=origins,
-        threads=where.settings.threads,
-        draws=draws,
-        say=say,
-    )
-    for (moment_,), fold in figures.group_by("origin", maintain_order=True):
-        pairs, leads = fold["pairs"][0], fold["leads"][0]
-        out.print(figures_table(fold, f"Origin {moment_:%Y-%m-%d}: {pairs:,} landmarks of {leads:,} later leads"))
-    if out_path is not None:
-        with writing(out_path):
-            figures.write_csv(out_path) if out_path.suffix == ".csv" else figures.write_parquet(out_path)
-        errors.print(f"figures: {out_path}", soft_wrap=True, markup=False)
 
 
 models = typer.Typer(invoke_without_command=True)
