@@ -412,6 +412,12 @@ def test_pairs_that_cannot_be_read_are_one_line(veraison, trained_workspace, tmp
         (["score", "--as-of", "2026-03-01", "--at", "p.csv"], "give --as-of or --at, not both"),
         (["score", "--out", "s.xlsx"], "--out s.xlsx: write to a .parquet, .csv or .json file"),
         (["backtest", "--out", "s.json"], "--out s.json: write to a .parquet or .csv file"),
+        (
+            ["backtest", "--peers", "cox,nobody"],
+            "--peers: no peer is called 'nobody'; allowed: all, fast, or some of base rate, Kaplan-Meier, "
+            "logistic regression, naive Bayes, Cox, random survival forest, gradient-boosted survival, XGBoost Cox, "
+            "XGBoost AFT",
+        ),
         (["score", "--lang", "de"], "--lang 'de': write one of en, fr"),
         (["explain", "L00400", "--lang", ""], "--lang '': write one of en, fr"),
     ],

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import polars as pl
 import typer
+from rich import box
 from rich.table import Table
 
 from training.checks import check_names
@@ -30,9 +31,8 @@ _ACROSS = {
     "predicted_to_observed": "pred/obs", "top_decile_lift": "lift",
 }  # fmt: skip
 _OF_TIME = {
-    "concordance": "concordance", "integrated_brier": "integrated Brier", "interval_coverage": "80 % interval covers",
-    "timing_error_days": "timing error (days)", "constant_error_days": "a constant's (days)",
-    "timing_error_to_constant": "timing error / constant's",
+    "concordance": "concordance", "integrated_brier": "int. Brier", "interval_coverage": "80 % covers",
+    "timing_error_days": "days off", "constant_error_days": "constant's", "timing_error_to_constant": "ratio",
 }  # fmt: skip
 _INTERVALS = ("auc", "log_loss")
 
@@ -153,8 +153,8 @@ def show(found: "Backtest") -> None:
 
 def models_table(figures: pl.DataFrame, title: str) -> Table:
     """One row a model, one column a measure; intervals where they decide, all of them in the report."""
-    table = Table(title=title, title_justify="left")
-    table.add_column("model", overflow="fold")
+    table = _plain_table(title)
+    table.add_column("model", min_width=20)
     there = [name for name in _ACROSS if name in set(figures["metric"])]
     for name in there:
         table.add_column(_ACROSS[name], justify="right")
@@ -166,8 +166,8 @@ def models_table(figures: pl.DataFrame, title: str) -> Table:
 
 def time_table(figures: pl.DataFrame) -> Table:
     """Measures of curves and of times, one column a model that has one."""
-    table = Table(title="of curves and times", title_justify="left")
-    table.add_column("model", overflow="fold")
+    table = _plain_table("of curves and times")
+    table.add_column("model", min_width=20)
     there = [name for name in _OF_TIME if name in set(figures["metric"])]
     for name in there:
         table.add_column(_OF_TIME[name], justify="right")
@@ -179,7 +179,7 @@ def time_table(figures: pl.DataFrame) -> Table:
 
 def days_table(figures: pl.DataFrame) -> Table:
     """AUC and calibration of this model on each landmark day."""
-    table = Table(title="this model by day after creation: AUC, and predicted / observed", title_justify="left")
+    table = _plain_table("this model by day after creation: AUC, and predicted / observed")
     for name in ("day", "rows"):
         table.add_column(name, justify="right")
     horizons = figures["horizon"].unique(maintain_order=True).to_list()
@@ -195,8 +195,8 @@ def days_table(figures: pl.DataFrame) -> Table:
 def comparison_table(comparison: pl.DataFrame) -> Table:
     """Ours minus each peer's, mean over the folds, with what is left of it after Holm's correction."""
     title = "ours minus theirs, mean over folds; verdicts after Holm's correction for the whole table"
-    table = Table(title=title, title_justify="left")
-    table.add_column("against", overflow="fold")
+    table = _plain_table(title)
+    table.add_column("against", min_width=20)
     for name in ("within", "measure", "difference", "95 %", "p", "verdict"):
         table.add_column(name, justify="right")
     colours = {"better": "green", "worse": "red"}
@@ -204,14 +204,19 @@ def comparison_table(comparison: pl.DataFrame) -> Table:
         colour = colours.get(row["verdict"], "dim")
         table.add_row(
             row["peer"], f"{row['horizon']} d", _ACROSS[row["metric"]], f"{row['difference']:+.4f}",
-            f"{row['low']:+.4f} to {row['high']:+.4f}", "" if row["p"] is None else f"{row['p']:.3f}",
+            f"{row['low']:+.4f} {row['high']:+.4f}", "" if row["p"] is None else f"{row['p']:.3f}",
             f"[{colour}]{row['verdict']}[/]",
         )  # fmt: skip
     return table
+
+
+def _plain_table(title: str) -> Table:
+    """Without lines between columns: eight of them have to fit into a terminal."""
+    return Table(title=title, title_justify="left", title_style="italic", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
 
 
 def _with_interval(row: dict[str, float | str]) -> str:
     if row["metric"] not in _INTERVALS:
         return f"{row['value']:.3f}"
     low, high = (f"{row[end]:.2f}".removeprefix("0") for end in ("low", "high"))
-    return f"{row['value']:.3f} [dim]{low}–{high}[/dim]"
+    return f"{row['value']:.3f}\n[dim]{low}–{high}[/dim]"
