@@ -194,18 +194,17 @@ def days_table(figures: pl.DataFrame) -> Table:
 
 def comparison_table(comparison: pl.DataFrame) -> Table:
     """Ours minus each peer's, mean over the folds, with what is left of it after Holm's correction."""
-    title = "ours minus theirs, mean over folds; verdicts after Holm's correction for the whole table"
-    table = _plain_table(title)
+    table = _plain_table("ours minus theirs, mean over folds; p and verdict after Holm's correction")
     table.add_column("against", min_width=20)
-    for name in ("within", "measure", "difference", "95 %", "p", "verdict"):
+    for name in ("within", "measure", "difference", "p"):
         table.add_column(name, justify="right")
+    table.add_column("verdict", no_wrap=True)
     colours = {"better": "green", "worse": "red"}
     for row in comparison.iter_rows(named=True):
         colour = colours.get(row["verdict"], "dim")
         table.add_row(
             row["peer"], f"{row['horizon']} d", _ACROSS[row["metric"]], f"{row['difference']:+.4f}",
-            f"{row['low']:+.4f} {row['high']:+.4f}", "" if row["p"] is None else f"{row['p']:.3f}",
-            f"[{colour}]{row['verdict']}[/]",
+            f"{row['p']:.3f}", f"[{colour}]{row['verdict']}[/]",
         )  # fmt: skip
     return table
 
