@@ -9,7 +9,7 @@ import polars as pl
 
 from data.events import MICROS_PER_DAY, instant, isoformat
 from data.log import EventLog
-from training import hazard
+from training import hazard, provenance
 from training.bundle import Bundle
 from training.evaluate import OURS, Judged, judge, later_pairs, measure
 from training.fit import fit, training_set
@@ -66,10 +66,10 @@ def train(
         metrics=_named(figures) | {f"fidelity_{k}": v for k, v in bundle.facts["fidelity"].items()},
         params={
             "as_of": isoformat(before),
-            "playbook": playbook.fingerprint,
+            **provenance.of_run(log, playbook, before=before, threads=threads),
             "feature_set": bundle.feature_set.fingerprint,
+            "primary": playbook.horizons.primary,
             "landmarks": len(data.pairs),
-            "seed": playbook.training.seed,
             "rounds": hazard.ROUNDS,
             **hazard.PARAMETERS,
         },
