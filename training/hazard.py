@@ -10,6 +10,7 @@ A worked example: edges 0, 7, 30; a lead won on day 10. Its rows are (bin 0, exp
 (bin 1, exposure 3, event).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +42,8 @@ PARAMETERS: dict[str, Any] = {
     "verbosity": -1,
 }
 ROUNDS = 250
+BINS = 12
+_AS_SHIPPED: Mapping[str, Any] = {}
 _ROWS_AT_ONCE = 4_096
 
 
@@ -60,7 +63,7 @@ class PersonPeriods:
     event: Floats
 
 
-def choose_edges(outcomes: Outcomes, horizons: tuple[int, ...], bins: int = 12) -> Floats:
+def choose_edges(outcomes: Outcomes, horizons: tuple[int, ...], bins: int = BINS) -> Floats:
     """(m + 1,) bin edges in days: 0, quantiles of the times of events, and every horizon; the last is the longest.
 
     A quantile so near to a horizon (2 %) that its bin would be nearly empty is left out.
@@ -135,11 +138,16 @@ class HazardModel:
         categorical: list[int] | None = None,
         seed: int = 7,
         threads: int = 2,
-        rounds: int = ROUNDS,
         weight: Floats | None = None,
+        settings: Mapping[str, Any] = _AS_SHIPPED,
     ) -> "HazardModel":
-        """Learn from (n, f) features and n outcomes; the same input gives the same bytes."""
-        edges = choose_edges(outcomes, horizons)
+        """Learn from (n, f) features and n outcomes; the same input gives the same bytes.
+
+        settings : what is to differ from `PARAMETERS`; besides ``rounds`` and ``bins``
+        """
+        chosen = {**PARAMETERS, "rounds": ROUNDS, "bins": BINS, **settings}
+        rounds, bins = chosen.pop("rounds"), chosen.pop("bins")
+        edges = choose_edges(outcomes, horizons, bins)
         periods = person_periods(outcomes, edges)
         rates = baseline_rates(periods, len(edges) - 1)
         data = lgb.Dataset(
@@ -150,7 +158,7 @@ class HazardModel:
             categorical_feature=categorical or [],
             params={"verbosity": -1},
         )
-        booster = lgb.train(PARAMETERS | {"seed": seed, "num_threads": threads}, data, rounds)
+        booster = lgb.train(chosen | {"seed": seed, "num_threads": threads}, data, rounds)
         return HazardModel(edges, rates, booster)
 
     def cumulative(self, features: Floats, threads: int = 1) -> Floats:

@@ -12,7 +12,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,6 +105,20 @@ class Registry:
         if alias is not None:
             self.assign(alias, number)
         return Registered(number, bundle.version, run.info.run_id, (alias,) if alias else ())
+
+    @contextlib.contextmanager
+    def trials(self, name: str) -> Iterator[Callable[[int, Mapping[str, Any], Mapping[str, float]], None]]:
+        """One run for a search and one within it for each trial that the yielded function is told of."""
+        mlflow = self._mlflow
+        self._point_here()
+        with mlflow.start_run(experiment_id=self._experiment_id, run_name=name, tags={"purpose": "tuning"}):
+
+            def record(number: int, settings: Mapping[str, Any], figures: Mapping[str, float]) -> None:
+                with mlflow.start_run(experiment_id=self._experiment_id, run_name=f"trial {number}", nested=True):
+                    mlflow.log_params(dict(settings))
+                    mlflow.log_metrics(dict(figures))
+
+            yield record
 
     def assign(self, alias: str, number: int) -> None:
         """Point an alias at a version; the champion is also laid down for serving, and remembered."""
