@@ -11,7 +11,7 @@ from pydantic_core import PydanticUndefined
 
 from data.simulator.files import playbook_text
 from tests.support import ROOT
-from veraison.errors import ModelSettings, PlaybookError
+from veraison.errors import PlaybookError
 from veraison.playbook import ModelSettings, Playbook, load_playbook
 
 LEAST = '[journey]\nconverted = ["Deal Won"]\n'
