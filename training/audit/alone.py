@@ -62,7 +62,7 @@ class Coded:
 
     def winners(self, won: Bools) -> Floats:
         """(values + 1,) rows of each code that converted."""
-        return np.bincount(self.codes, won, minlength=len(self.values) + 1)
+        return np.bincount(self.codes, won, minlength=len(self.values) + 1).astype(np.float64)
 
 
 def _cut(column: pl.Series) -> Coded:

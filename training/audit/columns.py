@@ -28,10 +28,10 @@ WEAK = 0.60
 """AUC from which a name, or being missing, is worth a notice."""
 _BOTH = 0.01
 _MOST = 0.5
-_STATES = frozenset(
-    "last latest status stage state tag tags quality outcome result reason closed won lost score index grade rating "
-    "modified updated final".split()
-)
+_STATES = {
+    "last", "latest", "status", "stage", "state", "tag", "tags", "quality", "outcome", "result", "reason", "closed",
+    "won", "lost", "score", "index", "grade", "rating", "modified", "updated", "final",
+}  # fmt: skip
 
 
 def column_findings(columns: Sequence[Coded], won: Bools, *, undated: bool) -> Iterator[Finding]:
@@ -45,27 +45,30 @@ def column_findings(columns: Sequence[Coded], won: Bools, *, undated: bool) -> I
     for one in columns:
         if len({*np.unique(one.codes)}) < 2:
             continue
-        auc, low = discrimination(one, won)
-        yield from _alone(one, won, auc, low)
-        if undated and low >= WEAK and (word := _state_word(one.name)):
-            yield Finding(
-                one.name, Sign.undated_state, Severity.notice,
-                f"its name says {word!r}: without dates it is as of the export, perhaps after the outcome; AUC {auc:.3f}",
-                auc,
-            )  # fmt: skip
+        yield from near_perfect(one, won)
+        if not (known := one.codes > 0).all():
+            yield from one_outcome(one.name, known, won)
+        yield from _filled(one, won)
+        yield from _both_ways(one, won)
+        if undated:
+            yield from _missing(one, won)
+            yield from _state(one, won)
     yield from _copies([one for one in columns if not one.number and 3 <= len(one.values) <= 1000], won)
 
 
-def _alone(one: Coded, won: Bools, auc: float, low: float) -> Iterator[Finding]:
+def near_perfect(one: Coded, won: Bools) -> Iterator[Finding]:
+    """Where a column alone orders leads better than whole models of leads do."""
+    auc, low = discrimination(one, won)
     if low >= STRONG:
         severity = Severity.leak if low >= NEAR_PERFECT else Severity.notice
         yield Finding(one.name, Sign.near_perfect, severity, f"cross-validated AUC {auc:.3f} (at least {low:.3f})", auc)
-    known = one.codes > 0
-    if not known.all():
-        yield from one_outcome(one.name, known, won)
-        yield from _missing(one, known, won)
-    yield from _filled(one, won)
-    yield from _both_ways(one, won)
+
+
+def _state(one: Coded, won: Bools) -> Iterator[Finding]:
+    word, (auc, low) = _state_word(one.name), discrimination(one, won)
+    if word and low >= WEAK:
+        told = f"its name says {word!r}: it may stand as of the export, after the outcome; AUC {auc:.3f}"
+        yield Finding(one.name, Sign.undated_state, Severity.notice, told, auc)
 
 
 def one_outcome(name: str, known: Bools, won: Bools, told: str = "") -> Iterator[Finding]:
@@ -84,7 +87,10 @@ def _told(pure: Purity, what: str, won: Bools) -> str:
     return f"{what} {pure.rows:,} leads of which {pure.share:.1%} {end} ({base:.1%} of all)"
 
 
-def _missing(one: Coded, known: Bools, won: Bools) -> Iterator[Finding]:
+def _missing(one: Coded, won: Bools) -> Iterator[Finding]:
+    known = one.codes > 0
+    if known.all():
+        return
     auc, low = discrimination(Coded(one.name, known.astype(np.int32), ("known",), number=False), won)
     if low >= WEAK:
         there, not_there = float(won[known].mean()), float(won[~known].mean())
@@ -122,10 +128,8 @@ def _both_ways(one: Coded, won: Bools) -> Iterator[Finding]:
     share = [rows[which].sum() / len(won) for which in (sure, hopeless)]
     if min(share) < _BOTH or sum(share) < DECIDED:
         return
-    best, worst = (
-        max(np.flatnonzero(which), key=lambda code: rows[code]) for which in (sure, hopeless)
-    )  # the ones that most rows show
-    told = ", ".join(f"{_value(one, code)} {hits[code] / rows[code]:.1%} of {rows[code]:,.0f}" for code in (best, worst))
+    most = [max(np.flatnonzero(which).tolist(), key=lambda code: float(rows[code])) for which in (sure, hopeless)]
+    told = ", ".join(f"{_value(one, code)} {hits[code] / rows[code]:.1%} of {rows[code]:,.0f}" for code in most)
     yield Finding(
         one.name, Sign.both_ways, Severity.leak,
         f"{sum(share):.0%} of rows have a value that is nearly certain one way or the other: {told}", float(sum(share)),

@@ -40,6 +40,7 @@ class Finding:
     sign     : what was found
     evidence : the same in words with its figures
     figure   : the figure that decided: an AUC or a share in [0; 1], or an odds ratio
+    source   : of a feature: the trait or kind of event it is made of
     """
 
     column: str
@@ -47,6 +48,12 @@ class Finding:
     severity: Severity
     evidence: str
     figure: float
+    source: str = ""
+
+    @property
+    def name(self) -> str:
+        """By what name the playbook allows it."""
+        return self.source or self.column
 
 
 def ordered(findings: Iterable[Finding]) -> list[Finding]:
@@ -59,7 +66,7 @@ def ordered(findings: Iterable[Finding]) -> list[Finding]:
 
 def leaks(findings: Iterable[Finding], allowed: Sequence[str] = ()) -> list[Finding]:
     """Those that stop a training: leaks of columns that nobody allowed by name."""
-    return [one for one in findings if one.severity is Severity.leak and one.column not in allowed]
+    return [one for one in findings if one.severity is Severity.leak and not {one.column, one.source} & {*allowed}]
 
 
 def refuse(findings: Iterable[Finding], allowed: Sequence[str]) -> None:
@@ -75,7 +82,7 @@ features.traits, date it when it was really known, or write training.allow_leaks
     stopping = leaks(findings, allowed)
     if not stopping:
         return
-    names = list(dict.fromkeys(one.column for one in stopping))
+    names = list(dict.fromkeys(one.name for one in stopping))
     first = stopping[0]
     quoted = ", ".join(f'"{name}"' for name in names)
     others = f" (and {len(names) - 1} more)" if names[1:] else ""

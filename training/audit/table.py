@@ -54,7 +54,9 @@ def audit_table(frame: pl.DataFrame, target: str, ids: tuple[str, ...] = (), see
         frame = frame.sample(ROWS, seed=seed)
     won = outcome(frame[target])
     if min(int(won.sum()), int((~won).sum())) < LEAST:
-        raise SourceError(f"column {target!r}: {int(won.sum())} of {len(won)} rows converted; {LEAST} of each are needed")
+        raise SourceError(
+            f"column {target!r}: {int(won.sum())} of {len(won)} rows converted; {LEAST} of each are needed"
+        )
     others = [frame[name] for name in frame.columns if name not in (target, *ids)]
     columns = [Coded.of(one) for one in others if not one.dtype.is_nested()]
     return ordered([*column_findings(columns, won, undated=True), *_twins(frame.drop(target, *ids))])
