@@ -1,6 +1,7 @@
 """What an audit says: findings, each with its evidence, and which of them stop a training."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -69,25 +70,34 @@ def leaks(findings: Iterable[Finding], allowed: Sequence[str] = ()) -> list[Find
     return [one for one in findings if one.severity is Severity.leak and not {one.column, one.source} & {*allowed}]
 
 
-def refuse(findings: Iterable[Finding], allowed: Sequence[str]) -> None:
+def refuse(findings: Iterable[Finding], allowed: Sequence[str], say: Callable[[str], None] = lambda _: None) -> None:
     """Raise TrainingError, one line, where a leak was found that the playbook does not allow.
 
-    >>> refuse([Finding("status", Sign.near_perfect, Severity.leak, "AUC 0.99", 0.99)], allowed=["status"])
-    >>> refuse([Finding("status", Sign.near_perfect, Severity.leak, "AUC 0.99", 0.99)], allowed=[])
+    say : told of leaks that it allows
+
+    >>> found = [Finding("status", Sign.near_perfect, Severity.leak, "AUC 0.990", 0.99)]
+    >>> refuse(found, allowed=["status"], say=print)
+    allowed by training.allow_leaks: 'status', near perfect alone: AUC 0.990
+    >>> refuse(found, allowed=[])
     Traceback (most recent call last):
     ...
-    veraison.errors.TrainingError: 'status' tells the outcome: near perfect alone, AUC 0.99; take it out of \
-features.traits, date it when it was really known, or write training.allow_leaks = ["status"]; see: veraison audit
+    veraison.errors.TrainingError: leak: 'status', near perfect alone: AUC 0.990; take it out of the playbook's \
+features, date it when it was really known, or, if it is honest, write [training] allow_leaks = ["status"]; \
+more: veraison audit
     """
-    stopping = leaks(findings, allowed)
+    found = list(findings)
+    stopping = leaks(found, allowed)
+    for one in leaks(found):
+        if one not in stopping:
+            say(f"allowed by training.allow_leaks: {one.column!r}, {one.sign}: {one.evidence}")
     if not stopping:
         return
     names = list(dict.fromkeys(one.name for one in stopping))
+    quoted = json.dumps(names, ensure_ascii=False)
     first = stopping[0]
-    quoted = ", ".join(f'"{name}"' for name in names)
-    others = f" (and {len(names) - 1} more)" if names[1:] else ""
+    others = f" (and {len(names) - 1} more: {', '.join(map(repr, names[1:4]))}{', ...' if names[4:] else ''})"
     raise TrainingError(
-        f"{first.column!r} tells the outcome: {first.sign}, {first.evidence}{others}; take it out of "
-        f"features.traits, date it when it was really known, or write training.allow_leaks = [{quoted}]; "
-        "see: veraison audit"
+        f"leak: {first.column!r}, {first.sign}: {first.evidence}{others if names[1:] else ''}; take it out of the "
+        "playbook's features, date it when it was really known, or, if it is honest, write [training] "
+        f"allow_leaks = {quoted}; more: veraison audit"
     )
