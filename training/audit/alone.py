@@ -31,12 +31,14 @@ class Coded:
     codes  : (n,) 0 where missing, else 1 + the place in `values`
     values : what the codes stand for, as text
     number : whether it is a quantity, cut at its quantiles
+    text   : whether it is neither a quantity nor codes written as numbers
     """
 
     name: str
     codes: Codes
     values: tuple[str, ...]
     number: bool
+    text: bool = False
 
     @staticmethod
     def of(column: pl.Series) -> "Coded":
@@ -53,7 +55,9 @@ class Coded:
         text = pl.select(pl.when(text == "").then(None).otherwise(text).alias(column.name)).to_series()
         values = text.drop_nulls().unique().sort()
         place = text.replace_strict(values, pl.Series(range(1, len(values) + 1)), default=0, return_dtype=pl.Int32)
-        return Coded(column.name, place.fill_null(0).to_numpy(), tuple(values), number=False)
+        return Coded(
+            column.name, place.fill_null(0).to_numpy(), tuple(values), number=False, text=column.dtype == pl.String
+        )
 
     @cached_property
     def rows(self) -> Floats:

@@ -53,7 +53,7 @@ def column_findings(columns: Sequence[Coded], won: Bools, *, undated: bool) -> I
         if undated:
             yield from _missing(one, won)
             yield from _state(one, won)
-    yield from _copies([one for one in columns if not one.number and 3 <= len(one.values) <= 1000], won)
+    yield from _copies([one for one in columns if one.text and 3 <= len(one.values) <= 1000], won)
 
 
 def near_perfect(one: Coded, won: Bools) -> Iterator[Finding]:

@@ -86,12 +86,14 @@ def _twins(frame: pl.DataFrame) -> list[Finding]:
     rare = [
         name
         for name in frame.columns
-        if not frame[name].dtype.is_nested() and frame[name].n_unique() > max(100, len(frame) // 20)
+        if not frame[name].dtype.is_nested() and frame[name].drop_nulls().n_unique() > max(100, len(frame) // 20)
     ]
     if not rare or len(frame.columns) < 2:
         return []
-    common = [frame[name] != frame[name].mode().sort().first() for name in rare]
-    special = np.any([one.fill_null(value=False).to_numpy() for one in common], axis=0)
+    usual = [frame[name].drop_nulls().mode().sort().first() for name in rare]
+    special = np.any(
+        [frame[name].ne(one).fill_null(value=False).to_numpy() for name, one in zip(rare, usual, strict=True)], axis=0
+    )
     share = float((frame.is_duplicated().to_numpy() & special).mean())
     if share < _TWINS:
         return []
