@@ -58,11 +58,12 @@ class Finding:
 
 
 def ordered(findings: Iterable[Finding]) -> list[Finding]:
-    """Leaks first, then by name; what is found twice stands once, with the severer verdict."""
+    """Leaks first, then by name and sign; what is found twice stands once, with the severer verdict."""
+    place = {sign: at for at, sign in enumerate(Sign)}
     found: dict[tuple[str, Sign], Finding] = {}
     for one in sorted(findings, key=lambda one: one.severity is not Severity.leak):
         found.setdefault((one.column, one.sign), one)
-    return sorted(found.values(), key=lambda one: (one.severity is not Severity.leak, one.column, one.sign))
+    return sorted(found.values(), key=lambda one: (one.severity is not Severity.leak, one.column, place[one.sign]))
 
 
 def leaks(findings: Iterable[Finding], allowed: Sequence[str] = ()) -> list[Finding]:

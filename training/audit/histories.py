@@ -92,10 +92,11 @@ def _features(
     won = end[person[rows]] == 1
     if min(int(won.sum()), int((~won).sum())) < LEAST:
         return
+    sources = {*data.feature_set.kinds, *(trait.name for trait in data.feature_set.traits)}
     for at, (name, one) in enumerate(zip(data.feature_set.names, data.feature_set.features, strict=True)):
         if one.subject in leaking or (one.op is Op.profile and leaking):
             continue
         column = Coded.of(pl.Series(name, data.features[rows, at]))
         if len(np.unique(column.codes)) > 1:
             for finding in near_perfect(column, won):
-                yield replace(finding, source=one.subject if one.op not in (Op.age, Op.profile) else "")
+                yield replace(finding, source=one.subject if one.subject in sources else "")

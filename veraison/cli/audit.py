@@ -69,6 +69,8 @@ def audit(
             misused("--table needs --target, the column that says whether the lead converted")
         if as_of is not None or workspace is not None or playbook is not None:
             misused("--table has no dates and no playbook; leave --as-of, --workspace and --playbook out")
+        if target in (id_ or ()):
+            misused(f"--id {target}: that is the --target")
         findings, allowed = _of_table(table, target, tuple(id_ or ())), ()
     from training.audit.finding import leaks  # noqa: PLC0415
 
@@ -112,8 +114,6 @@ def _of_table(path: Path, target: str, ids: tuple[str, ...]) -> list["Finding"]:
     from training.audit.table import audit_table, read_table  # noqa: PLC0415
 
     frame = read_table(path)
-    if target in ids:
-        misused(f"--id {target}: that is the --target")
     say(f"{len(frame):,} rows, {len(frame.columns)} columns")
     return audit_table(frame, target, ids)
 
