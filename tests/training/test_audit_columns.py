@@ -137,6 +137,24 @@ def test_an_honest_copy_of_a_column_is_no_overwritten_one():
     assert leaks(audit_table(copied, "won", ("name",))) == set()
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_copy_of_few_rows_proves_nothing(seed):
+    _, table = honest(seed)
+    table = table.head(200)
+    touched = np.random.default_rng(seed).random(len(table)) < 0.3
+    copied = table.with_columns(last=pl.when(pl.Series(touched)).then(pl.lit("modified")).otherwise("source"))
+    assert leaks(audit_table(copied, "won", ("name",))) == set()
+
+
+@pytest.mark.parametrize(("best", "leak"), [(0.89, False), (0.97, True)])
+def test_both_ends_have_to_be_nearly_certain(best, leak):
+    rng = np.random.default_rng(4)
+    share = np.repeat([best, 0.3, 0.01], [1_000, 2_000, 1_500])
+    fit = np.repeat(["good", "middling", "bad"], [1_000, 2_000, 1_500])
+    found = audit_table(pl.DataFrame({"won": rng.random(len(share)) < share, "fit": fit}), "won")
+    assert (Sign.both_ways in signs(found, "fit")) == leak
+
+
 # --- planted leaks are named -----------------------------------------------------------------------------------------
 
 
