@@ -10,6 +10,8 @@ import polars as pl
 from data.events import MICROS_PER_DAY, instant, isoformat
 from data.log import EventLog
 from training import hazard, provenance
+from training.audit.finding import refuse
+from training.audit.histories import audit_log
 from training.bundle import Bundle
 from training.evaluate import OURS, Judged, judge, later_pairs, measure
 from training.fit import fit, training_set
@@ -46,12 +48,15 @@ def train(
 ) -> Trained:
     """Measure on the newest settled past, then learn from all that was known before the snapshot, and register.
 
+    Raises TrainingError where the leakage audit finds what the playbook does not allow.
+
     The figures belong to a twin trained at an earlier origin with the same settings: the model that is registered has
     seen every lead, so nothing is left on which it could be judged itself.
     """
     say(f"collecting what was known before {isoformat(before)}")
     data = training_set(log, playbook, before=before)
     say(f"{len(data.pairs):,} landmarks, {data.converted:,} conversions, {len(data.feature_set.names)} features")
+    refuse(audit_log(log, playbook, data, before=before), playbook.training.allow_leaks, say)
     judged, figures = _measure_past(log, playbook, before, threads, say)
     say("learning the hazard and its explanation")
     bundle = fit(data, playbook, before=before, base_odds=base_odds, threads=threads)

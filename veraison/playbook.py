@@ -221,6 +221,7 @@ class Training(_Table):
     landmark_days    [0, 1, 3, 7, 14, 30, 60, 90]  days after its start at which each lead is looked at
     gap_days         1   days that keep the leads that evaluate apart from those that train
     min_conversions  40  fewer leads that convert than this: no model
+    allow_leaks      []  traits, kinds of event and features that train although the leakage audit says `leak`
     seed             7   same seed and same events, same model
     model            {}  settings of the hazard: see ModelSettings
     """
@@ -228,6 +229,7 @@ class Training(_Table):
     landmark_days: tuple[Whole, ...] = (0, 1, 3, 7, 14, 30, 60, 90)
     gap_days: Whole = Field(default=1, ge=0, le=365)
     min_conversions: Whole = Field(default=40, ge=10)
+    allow_leaks: tuple[Name, ...] = ()
     seed: Whole = Field(default=7, ge=0, lt=2**31)
     model: ModelSettings = ModelSettings()
 
