@@ -1,0 +1,310 @@
+"""Exact Shapley values of a sum of trees, by looking them up.
+
+The values are those of LightGBM's ``pred_contrib``: path-dependent TreeSHAP (Lundberg et al. 2020), in which a tree
+that is not told a feature goes both ways, by the shares of the training set that did. For one leaf of value v, with
+o_i = 1 where every split of feature i on the way to it lets the row pass (else 0) and r_i the product of the shares
+of those splits, the part of feature i is::
+
+    phi_i = v * (o_i - r_i) * integral over t in [0, 1] of  prod over j != i of (r_j + (o_j - r_j) * t)  dt
+
+a polynomial in t, so that Gauss-Legendre quadrature with half as many points as the leaf has features is exact.
+
+A row meets a tree only through the answers to its splits. A tree of seven leaves has six splits: 64 patterns, for each
+of which the parts of its features are tabulated once. A row then costs the answers and one look-up a tree. Trees with
+more than `TABULATED` splits are summed over their leaves, row by row.
+"""
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from data.log import Codes, Floats, Ints
+from training.forest import NUMBER, Forest, answer, checked, in_parts
+
+TABULATED = 8
+"""Splits of the largest tree that gets a table: 256 patterns of at most 8 features, 16 KB."""
+
+
+class Paths(NamedTuple):
+    """Which splits lie on the way to each leaf, gathered by feature: a feature on the way to a leaf is a *step*.
+
+    first_step   : (leaves + 1,) place of each leaf's first step
+    column       : (steps,) the feature
+    share        : (steps,) of the training set that passes the feature's splits on this way
+    first_split  : (steps + 1,) place of each step's first split
+    split, wanted: (steps' splits,) the split, and the answer that leads to the leaf
+    """
+
+    first_step: Ints
+    column: Codes
+    share: Floats
+    first_split: Ints
+    split: Codes
+    wanted: Codes
+
+
+class Tables(NamedTuple):
+    """What `_explain` reads; trees without a table are left to `_explain_leaves`.
+
+    trees          : (tables,) number of the tree
+    slots          : () splits of the largest tree with a table
+    column, sign, limit: (tables * slots,) its questions about numbers, as in Forest; slots without one never say yes
+    tree, bit, split : (others,) the table, bit and split of each other question
+    first_part     : (tables + 1,) place of each tree's first feature in `part`
+    part           : the features of each tree
+    first_row      : (tables,) place of each tree's table in `phi`
+    phi            : one row a pattern, one column a feature of the tree
+    """
+
+    trees: Ints
+    slots: int
+    column: Codes
+    sign: Floats
+    limit: Floats
+    tree: Codes
+    bit: Codes
+    split: Codes
+    first_part: Ints
+    part: Codes
+    first_row: Ints
+    phi: Floats
+
+
+class Explainer:
+    """Shapley values of the rows of one model.
+
+    >>> import lightgbm as lgb
+    >>> from training.forest import forest_of
+    >>> X = np.random.default_rng(1).normal(size=(200, 3))
+    >>> booster = lgb.train({"verbosity": -1, "num_leaves": 4}, lgb.Dataset(X, label=X[:, 0] * X[:, 1]), 5)
+    >>> explainer = Explainer(forest_of(booster))
+    >>> theirs = booster.predict(X, pred_contrib=True)
+    >>> bool(np.abs(explainer(X) - theirs[:, :-1]).max() < 1e-12), bool(abs(explainer.base - theirs[0, -1]) < 1e-12)
+    (True, True)
+    """
+
+    def __init__(self, forest: Forest) -> None:
+        self._forest = forest
+        self._paths = _paths(forest)
+        self._points, self._weights = _quadrature(int(np.diff(self._paths.first_step).max(initial=1)))
+        self._tables = self._tabulate()
+        self._large = np.setdiff1d(np.flatnonzero(np.diff(forest.first) > 0), self._tables.trees)
+        self.base = _base(forest)
+
+    @property
+    def table_bytes(self) -> int:
+        """Memory of the tables."""
+        return self._tables.phi.nbytes
+
+    def __call__(self, rows: Floats, threads: int = 1) -> Floats:
+        """(n, f) each feature's part of the raw prediction of (n, f) rows; a row's bits depend on no other row."""
+        rows = checked(rows, self._forest.width)
+        out = np.zeros(rows.shape)
+        in_parts(len(rows), threads, lambda a, b: self._fill(rows[a:b], out[a:b]))
+        return out
+
+    def _fill(self, rows: Floats, out: Floats) -> None:
+        _explain(self._forest, self._tables, rows, out)
+        if len(self._large):
+            _explain_leaves(self._forest, self._paths, self._large, self._points, self._weights, rows, out)
+
+    def _tabulate(self) -> Tables:
+        forest = self._forest
+        splits = np.diff(forest.first)
+        trees = np.flatnonzero((splits > 0) & (splits <= TABULATED))
+        slots = int(splits[trees].max(initial=0))
+        column = np.zeros((len(trees), slots), dtype=np.int32)
+        sign, limit = np.ones(column.shape), np.full(column.shape, np.nan)
+        others, parts = [], []
+        for table, tree in enumerate(trees.tolist()):
+            own = slice(int(forest.first[tree]), int(forest.first[tree + 1]))
+            number = np.flatnonzero(forest.how[own] == NUMBER)
+            column[table, number] = forest.feature[own][number]
+            sign[table, number], limit[table, number] = forest.sign[own][number], forest.limit[own][number]
+            others += [(table, bit, own.start + bit) for bit in np.flatnonzero(forest.how[own] != NUMBER).tolist()]
+            parts.append(np.unique(forest.feature[own]))
+        width = np.array([len(part) for part in parts], dtype=np.int64)
+        sizes = width << splits[trees]
+        first_part = np.concatenate([[0], np.cumsum(width)]).astype(np.int64)
+        other = np.array(others, dtype=np.int32).reshape(-1, 3).T
+        made = Tables(
+            trees=trees,
+            slots=slots,
+            column=column.ravel(),
+            sign=sign.ravel(),
+            limit=limit.ravel(),
+            tree=np.ascontiguousarray(other[0]),
+            bit=np.ascontiguousarray(other[1]),
+            split=np.ascontiguousarray(other[2]),
+            first_part=first_part,
+            part=np.concatenate([np.empty(0), *parts]).astype(np.int32),
+            first_row=(np.cumsum(sizes) - sizes).astype(np.int64),
+            phi=np.zeros(int(sizes.sum())),
+        )
+        _fill_tables(forest, self._paths, made, self._points, self._weights)
+        return made
+
+
+def _quadrature(most: int) -> tuple[Floats, Floats]:
+    """Points and weights on [0, 1] that integrate a product of `most` - 1 linear terms exactly."""
+    points, weights = np.polynomial.legendre.leggauss(max(1, (most + 1) // 2))
+    return (points + 1) / 2, weights / 2
+
+
+def _base(forest: Forest) -> float:
+    """What the model says of a row of which nothing is known."""
+    total = 0.0
+    for tree in range(forest.trees):
+        values, cover = forest.value[forest.leaves(tree)], forest.leaf_cover[forest.leaves(tree)]
+        if len(values) == 1:
+            total += float(values[0])
+            continue
+        expected = 0.0
+        for value, count in zip(values.tolist(), cover.tolist(), strict=True):
+            expected += count / float(forest.cover[forest.first[tree]]) * value
+        total += expected
+    return total
+
+
+def _paths(forest: Forest) -> Paths:
+    first_step, column, share, first_split, split, wanted = [0], [], [], [], [], []
+    for way in _ways(forest):
+        steps: dict[int, list[tuple[int, int, float]]] = {}
+        for node, yes, part in way:
+            steps.setdefault(int(forest.feature[node]), []).append((node, yes, part))
+        for feature, met in steps.items():
+            column.append(feature)
+            share.append(float(np.prod([part for _, _, part in met])))
+            first_split.append(len(split))
+            split += [node for node, _, _ in met]
+            wanted += [yes for _, yes, _ in met]
+        first_step.append(len(column))
+    return Paths(
+        np.array(first_step, dtype=np.int64),
+        np.array(column, dtype=np.int32),
+        np.array(share, dtype=np.float64),
+        np.array([*first_split, len(split)], dtype=np.int64),
+        np.array(split, dtype=np.int32),
+        np.array(wanted, dtype=np.int32),
+    )
+
+
+def _ways(forest: Forest) -> list[list[tuple[int, int, float]]]:
+    """For each leaf the splits from the root down: the split, the answer (1 yes) and the share that gave it."""
+    found: list[list[tuple[int, int, float]]] = [[] for _ in forest.value]
+    yes, no, cover, leaf_cover = (one.tolist() for one in (forest.yes, forest.no, forest.cover, forest.leaf_cover))
+    for tree in range(forest.trees):
+        if forest.first[tree] == forest.first[tree + 1]:
+            continue
+        waiting: list[tuple[int, list[tuple[int, int, float]]]] = [(int(forest.first[tree]), [])]
+        while waiting:
+            node, way = waiting.pop()
+            if node < 0:
+                found[-1 - node] = way
+                continue
+            for child, said in ((yes[node], 1), (no[node], 0)):
+                went = cover[child] if child >= 0 else leaf_cover[-1 - child]
+                waiting.append((child, [*way, (node, said, went / cover[node])]))
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_leaf(value, share, passed, steps, points, weights, before, out):  # type: ignore[no-untyped-def]  # numba infers
+    """Add to (steps,) `out` the parts of one leaf; `before` is room for (steps + 1,) numbers."""
+    for q in range(len(points)):
+        t = points[q]
+        before[0] = 1.0
+        for i in range(steps):
+            before[i + 1] = before[i] * (share[i] + (passed[i] - share[i]) * t)
+        after = value * weights[q]
+        for i in range(steps - 1, -1, -1):
+            out[i] += (passed[i] - share[i]) * before[i] * after
+            after *= share[i] + (passed[i] - share[i]) * t
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill_tables(forest, paths, tables, points, weights):  # type: ignore[no-untyped-def]  # numba infers
+    """For each leaf the parts under each pattern of its steps; then each pattern of the tree takes its leaf's."""
+    room = np.empty(64)
+    passed = np.empty(64)
+    place = np.empty(64, dtype=np.int64)
+    asked, right = np.empty(64, dtype=np.int64), np.empty(64, dtype=np.int64)
+    for table in range(len(tables.trees)):
+        tree = tables.trees[table]
+        root = forest.first[tree]
+        splits = forest.first[tree + 1] - root
+        parts = tables.part[tables.first_part[table] : tables.first_part[table + 1]]
+        phi = tables.phi[tables.first_row[table] :]
+        for leaf in range(root + tree, root + tree + splits + 1):
+            start = paths.first_step[leaf]
+            steps = paths.first_step[leaf + 1] - start
+            for i in range(steps):
+                place[i] = np.searchsorted(parts, paths.column[start + i])
+                asked[i] = right[i] = 0
+                for s in range(paths.first_split[start + i], paths.first_split[start + i + 1]):
+                    bit = 1 << (paths.split[s] - root)
+                    asked[i] |= bit
+                    right[i] |= bit * paths.wanted[s]
+            own = np.zeros((1 << steps, steps))
+            for passes in range(1 << steps):
+                for i in range(steps):
+                    passed[i] = (passes >> i) & 1
+                _add_leaf(
+                    forest.value[leaf], paths.share[start:], passed, steps, points, weights, room, own[passes]
+                )
+            for pattern in range(1 << splits):
+                passes = 0
+                for i in range(steps):
+                    if pattern & asked[i] == right[i]:
+                        passes |= 1 << i
+                for i in range(steps):
+                    phi[pattern * len(parts) + place[i]] += own[passes, i]
+
+
+@numba.njit(cache=True, nogil=True)
+def _explain(forest, tables, rows, out):  # type: ignore[no-untyped-def]  # numba infers
+    """Add to (n, f) `out` the parts of the trees that have tables, in the order of the trees."""
+    count = len(tables.trees)
+    pattern = np.empty(count, dtype=np.int64)
+    for r in range(len(rows)):
+        row, mine = rows[r], out[r]
+        for table in range(count):
+            found = 0
+            for bit in range(tables.slots):
+                k = table * tables.slots + bit
+                found |= int(tables.sign[k] * row[tables.column[k]] <= tables.limit[k]) << bit
+            pattern[table] = found
+        for k in range(len(tables.tree)):
+            pattern[tables.tree[k]] |= int(answer(forest, tables.split[k], row)) << tables.bit[k]
+        for table in range(count):
+            first, last = tables.first_part[table], tables.first_part[table + 1]
+            at = tables.first_row[table] + pattern[table] * (last - first) - first
+            for k in range(first, last):
+                mine[tables.part[k]] += tables.phi[at + k]
+
+
+@numba.njit(cache=True, nogil=True)
+def _explain_leaves(forest, paths, trees, points, weights, rows, out):  # type: ignore[no-untyped-def]  # numba infers
+    """Add to (n, f) `out` the parts of `trees`, leaf by leaf."""
+    most = 0
+    for leaf in range(len(forest.value)):
+        most = max(most, paths.first_step[leaf + 1] - paths.first_step[leaf])
+    room, passed, parts = np.empty(most + 1), np.empty(most), np.empty(most)
+    said = np.empty(len(forest.feature), dtype=np.int32)
+    for r in range(len(rows)):
+        for tree in trees:
+            for split in range(forest.first[tree], forest.first[tree + 1]):
+                said[split] = answer(forest, split, rows[r])
+            for leaf in range(forest.first[tree] + tree, forest.first[tree + 1] + tree + 1):
+                start = paths.first_step[leaf]
+                steps = paths.first_step[leaf + 1] - start
+                for i in range(steps):
+                    parts[i] = 0.0
+                    passed[i] = 1.0
+                    for s in range(paths.first_split[start + i], paths.first_split[start + i + 1]):
+                        if said[paths.split[s]] != paths.wanted[s]:
+                            passed[i] = 0.0
+                _add_leaf(forest.value[leaf], paths.share[start:], passed, steps, points, weights, room, parts)
+                for i in range(steps):
+                    out[r, paths.column[start + i]] += parts[i]
