@@ -11,7 +11,7 @@ always answers no, so a question whose missing values go left is asked the other
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -34,17 +34,28 @@ _SETS = 64
 _ROWS_A_THREAD = 64
 
 
+SPLIT = np.dtype(
+    [
+        ("limit", "f8"), ("sign", "f8"), ("feature", "u4"), ("how", "u4"), ("yes", "i4"), ("no", "i4"),
+        ("words", "u4"), ("words_end", "u4"),
+    ]
+)  # fmt: skip
+"""One split, whose answer is yes where ``sign * x <= limit``, or where x is on its list; never where x is missing.
+
+feature          : column of x
+how              : NUMBER, BEYOND_ZERO or CATEGORY
+yes, no          : child: a split's place, or -1 - the place of a leaf
+words, words_end : where its list lies in ``Forest.categories``
+"""
+
+
 class Forest(NamedTuple):
-    """Trees one after the other; a tree of n leaves has n - 1 splits, its first split is its root.
+    """Trees one after the other; a tree of n leaves has n - 1 splits, the first of which is its root.
 
     width      : () columns of a row
     first      : (trees + 1,) place of each tree's first split; its first leaf is at ``first[t] + t``
-    feature    : (splits,) column that is asked
-    how        : (splits,) NUMBER, BEYOND_ZERO or CATEGORY
-    sign, limit: (splits,) the answer is yes where ``sign * x <= limit``; never where x is missing
-    words      : (splits + 1,) where the list of a split's categories begins in `categories`
-    categories : (words,) uint32, a bit for each category on the list
-    yes, no    : (splits,) child: a split's place, or -1 - the place of a leaf
+    splits     : (splits,) of type SPLIT
+    categories : (words,) uint32, a bit for each category of a list
     cover      : (splits,) rows of the training set that came by
     leaf_cover : (leaves,) rows of the training set that ended there
     value      : (leaves,)
@@ -52,14 +63,8 @@ class Forest(NamedTuple):
 
     width: int
     first: Ints
-    feature: Codes
-    how: Codes
-    sign: Floats
-    limit: Floats
-    words: Codes
+    splits: Any
     categories: Any
-    yes: Codes
-    no: Codes
     cover: Floats
     leaf_cover: Floats
     value: Floats
@@ -91,7 +96,7 @@ def forest_of(booster: lgb.Booster) -> Forest:
 
     >>> data = lgb.Dataset(np.arange(100.0).reshape(-1, 1), label=np.arange(100.0) > 49)
     >>> booster = lgb.train({"verbosity": -1, "num_leaves": 2}, data, 3)
-    >>> forest_of(booster).trees, forest_of(booster).feature.tolist()
+    >>> forest_of(booster).trees, forest_of(booster).splits["feature"].tolist()
     (3, [0, 0, 0])
     """
     head, *parts = booster.model_to_string().partition("\nend of trees")[0].split("\nTree=")
@@ -101,24 +106,19 @@ def forest_of(booster: lgb.Booster) -> Forest:
     trees = [_fields(part) for part in parts]
     if any(tree.get("is_linear", "0") != "0" for tree in trees):
         raise ModelError("a model with linear leaves cannot be explained; train with linear_tree = false")
-    splits = [int(tree["num_leaves"]) - 1 for tree in trees]
-    first = np.concatenate([[0], np.cumsum(splits, dtype=np.int64)]).astype(np.int64)
+    first = np.cumsum([0, *(int(tree["num_leaves"]) - 1 for tree in trees)], dtype=np.int64)
     left, right = (_children(trees, first, side) for side in ("left_child", "right_child"))
     decision = _column(trees, "decision_type").astype(np.int64)
     threshold = _column(trees, "threshold")
-    how, turned, limit = _questions(decision, threshold)
-    words, categories = _categories(trees, decision, threshold)
+    splits = np.zeros(len(threshold), dtype=SPLIT)
+    splits["feature"] = _column(trees, "split_feature")
+    turned = _ask(splits, decision, threshold)
+    splits["yes"], splits["no"] = np.where(turned, right, left), np.where(turned, left, right)
     return Forest(
         width=int(facts["max_feature_idx"]) + 1,
         first=first,
-        feature=_column(trees, "split_feature").astype(np.int32),
-        how=how,
-        sign=np.where(turned, -1.0, 1.0),
-        limit=limit,
-        words=words,
-        categories=categories,
-        yes=np.where(turned, right, left).astype(np.int32),
-        no=np.where(turned, left, right).astype(np.int32),
+        splits=splits,
+        categories=_lists(splits, trees, first, threshold),
         cover=_column(trees, "internal_count"),
         leaf_cover=np.concatenate([_numbers(tree, "leaf_count", len(_numbers(tree, "leaf_value"))) for tree in trees]),
         value=_column(trees, "leaf_value"),
@@ -127,12 +127,12 @@ def forest_of(booster: lgb.Booster) -> Forest:
 
 def sets_of(forest: Forest, column: int, values: Floats) -> Sets:
     """How the splits of `column` part up to 64 `values` of it."""
-    yes = np.zeros(len(forest.feature), dtype=np.uint64)
+    yes = np.zeros(len(forest.splits), dtype=np.uint64)
     row = np.zeros(forest.width)
     for place, value in enumerate(values.tolist()):
         row[column] = value
-        for split in np.flatnonzero(forest.feature == column).tolist():
-            yes[split] |= np.uint64(int(answer(forest, split, row)) << place)
+        for split in np.flatnonzero(forest.splits["feature"] == column).tolist():
+            yes[split] |= np.uint64(int(answer(forest.splits, forest.categories, split, row)) << place)
     return Sets(column, len(values), yes)
 
 
@@ -169,7 +169,7 @@ def predict(forest: Forest, rows: Floats, threads: int = 1) -> Floats:
     """(n,) raw predictions of (n, width) rows: the bits of ``Booster.predict(rows, raw_score=True)``."""
     rows = checked(rows, forest.width)
     out = np.zeros((len(rows), 1))
-    alone = Sets(-1, 1, np.zeros(len(forest.feature), dtype=np.uint64))
+    alone = Sets(-1, 1, np.zeros(len(forest.splits), dtype=np.uint64))
     in_parts(len(rows), threads, lambda a, b: _walk(forest, alone, rows[a:b], out[a:b]))
     return out[:, 0]
 
@@ -194,89 +194,85 @@ def in_parts(rows: int, threads: int, work: Callable[[int, int], None]) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def answer(forest, split, row):  # type: ignore[no-untyped-def]  # numba infers
+def answer(splits, categories, place, row):  # type: ignore[no-untyped-def]  # numba infers
     """Whether a row answers yes to one split."""
-    x = row[forest.feature[split]]
-    if forest.how[split] == CATEGORY:
-        first, last = forest.words[split], forest.words[split + 1]
-        if not -1.0 < x < 32.0 * (last - first):  # also where it is missing
+    split = splits[place]
+    x = row[split.feature]
+    if split.how == NUMBER:
+        return split.sign * x <= split.limit
+    if split.how == CATEGORY:
+        if not -1.0 < x < 32.0 * (split.words_end - split.words):  # also where it is missing
             return False
-        code = int(x)
-        return (forest.categories[first + code // 32] >> np.uint32(code % 32)) & np.uint32(1) != 0
-    if forest.how[split] == BEYOND_ZERO and abs(x) <= ZERO:
-        return False
-    return forest.sign[split] * x <= forest.limit[split]
+        code = np.uint32(int(x))
+        return (categories[split.words + code // np.uint32(32)] >> (code % np.uint32(32))) & np.uint32(1) != 0
+    return abs(x) > ZERO and split.sign * x <= split.limit
 
 
 @numba.njit(cache=True, nogil=True)
 def _walk(forest, sets, rows, out):  # type: ignore[no-untyped-def]  # numba infers
     """Add each tree's value to (n, count) `out`, tree by tree, as LightGBM does: the sum has the same bits."""
-    everything = ~np.uint64(0) >> np.uint64(64 - sets.count)
-    nodes, masks = np.empty(len(forest.feature) + 1, dtype=np.int64), np.empty(len(forest.feature) + 1, dtype=np.uint64)
+    # Arrays as plain names: behind a record's dots the compiler reads their addresses again and again.
+    first, splits, categories, values = forest.first, forest.splits, forest.categories, forest.value
+    column, count, yes = sets.column, sets.count, sets.yes
+    everything = ~np.uint64(0) >> np.uint64(64 - count)
+    nodes, masks = np.empty(len(splits) + 1, dtype=np.int64), np.empty(len(splits) + 1, dtype=np.uint64)
     for r in range(len(rows)):
-        row = rows[r]
-        for tree in range(len(forest.first) - 1):
-            waiting = 1
-            single = forest.first[tree] == forest.first[tree + 1]
-            nodes[0] = -1 - (forest.first[tree] + tree) if single else forest.first[tree]
+        row, mine = rows[r], out[r]
+        for tree in range(len(first) - 1):
+            root, waiting = first[tree], 1
+            nodes[0] = root if first[tree + 1] > root else -1 - (root + tree)
             masks[0] = everything
             while waiting > 0:
                 waiting -= 1
                 node, mask = nodes[waiting], masks[waiting]
                 while node >= 0:
-                    if forest.feature[node] == sets.column:
-                        there = mask & sets.yes[node]
-                        if there == mask:
-                            node = forest.yes[node]
-                            continue
-                        if there != 0:
-                            nodes[waiting], masks[waiting] = forest.yes[node], there
-                            waiting += 1
-                            mask &= ~there
-                        node = forest.no[node]
-                    else:
-                        node = forest.yes[node] if answer(forest, node, row) else forest.no[node]
-                value = forest.value[-1 - node]
+                    at = np.uint32(node)  # an unsigned place is not looked up from the end
+                    split = splits[at]
+                    if split.feature != column:
+                        node = split.yes if answer(splits, categories, at, row) else split.no
+                        continue
+                    there = mask & yes[at]
+                    if there != 0 and there != mask:
+                        nodes[waiting], masks[waiting] = split.yes, there
+                        waiting += 1
+                        mask &= ~there
+                        there = np.uint64(0)
+                    node = split.yes if there != 0 else split.no
+                value = values[np.uint32(-1 - node)]
                 if mask == everything:
-                    for place in range(sets.count):
-                        out[r, place] += value
+                    for place in range(count):
+                        mine[place] += value
                 else:
-                    for place in range(sets.count):
-                        if (mask >> np.uint64(place)) & np.uint64(1):
-                            out[r, place] += value
+                    for place in range(count):
+                        mine[place] += value if (mask >> np.uint64(place)) & np.uint64(1) else 0.0
 
 
-def _questions(decision: Ints, threshold: Floats) -> tuple[Codes, Any, Floats]:
-    """(splits,) how each asks, whether it is turned round (yes leads right), and its limit."""
+def _ask(splits: Any, decision: Ints, threshold: Floats) -> Any:
+    """Fill how each split asks; (splits,) whether it is turned round, so that yes leads right."""
     category = decision & _CATEGORICAL > 0
     missing, default_left = decision >> 2 & 3, decision & _DEFAULT_LEFT > 0
     # A number within ZERO of zero reaches a tree as zero: no limit may part two such numbers.
     threshold = np.where((threshold >= 0) & (threshold <= ZERO), ZERO, threshold)
-    below = math.nextafter(-ZERO, -math.inf)
-    threshold = np.where((threshold < 0) & (threshold >= -ZERO), below, threshold)
+    threshold = np.where((threshold < 0) & (threshold >= -ZERO), math.nextafter(-ZERO, -math.inf), threshold)
     turned = np.where(missing == _MISSING_NONE, threshold >= 0, default_left) & ~category
-    limit = np.where(turned, -np.nextafter(threshold, np.inf), threshold)
-    limit[turned & np.isposinf(threshold)] = np.nan  # nothing is beyond infinity
-    how = np.where(category, CATEGORY, np.where(missing == _MISSING_ZERO, BEYOND_ZERO, NUMBER)).astype(np.int32)
-    return how, turned, limit
+    splits["sign"] = np.where(turned, -1.0, 1.0)
+    splits["limit"] = np.where(turned, -np.nextafter(threshold, np.inf), threshold)
+    splits["limit"][turned & np.isposinf(threshold)] = np.nan  # nothing is beyond infinity
+    splits["how"] = np.where(category, CATEGORY, np.where(missing == _MISSING_ZERO, BEYOND_ZERO, NUMBER))
+    return turned
 
 
-def _categories(trees: list[dict[str, str]], decision: Ints, threshold: Floats) -> tuple[Codes, Any]:
-    """(splits + 1,) where each split's words begin, and the words of all."""
-    lists: Iterator[Any] = iter(threshold)
-    lengths, found, place = [], [np.empty(0, dtype=np.uint32)], 0
-    for tree in trees:
-        bounds = _numbers(tree, "cat_boundaries").astype(np.int64)
-        bits = _numbers(tree, "cat_threshold").astype(np.uint32)
-        for _ in range(int(tree["num_leaves"]) - 1):
-            number = next(lists)
-            words = bits[:0]
-            if decision[place] & _CATEGORICAL:
-                words = bits[bounds[int(number)] : bounds[int(number) + 1]]
-            lengths.append(len(words))
-            found.append(words)
-            place += 1
-    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32), np.concatenate(found)
+def _lists(splits: Any, trees: list[dict[str, str]], first: Ints, threshold: Floats) -> Any:
+    """All trees' words, to which the splits by category are told their places."""
+    found, words = [np.empty(0, dtype=np.uint32)], 0
+    for number, tree in enumerate(trees):
+        bounds = _numbers(tree, "cat_boundaries").astype(np.int64) + words
+        for split in range(int(first[number]), int(first[number + 1])):
+            if splits["how"][split] == CATEGORY:  # its threshold is the number of its list
+                splits["words"][split], splits["words_end"][split] = bounds[int(threshold[split]) :][:2]
+        found.append(_numbers(tree, "cat_threshold").astype(np.uint32))
+        words += len(found[-1])
+    return np.concatenate(found)
 
 
 def _children(trees: list[dict[str, str]], first: Ints, side: str) -> Ints:

@@ -14,7 +14,7 @@ of which the parts of its features are tabulated once. A row then costs the answ
 more than `TABULATED` splits are summed over their leaves, row by row.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -44,30 +44,30 @@ class Paths(NamedTuple):
     wanted: Codes
 
 
-class Tables(NamedTuple):
-    """What `_explain` reads; trees without a table are left to `_explain_leaves`.
+QUESTION = np.dtype([("limit", "f8"), ("sign", "f8"), ("column", "u4")])
+"""A question about a number, as in ``forest.SPLIT``."""
 
-    trees          : (tables,) number of the tree
-    slots          : () splits of the largest tree with a table
-    column, sign, limit: (tables * slots,) its questions about numbers, as in Forest; slots without one never say yes
-    tree, bit, split : (others,) the table, bit and split of each other question
-    first_part     : (tables + 1,) place of each tree's first feature in `part`
-    part           : the features of each tree
-    first_row      : (tables,) place of each tree's table in `phi`
-    phi            : one row a pattern, one column a feature of the tree
+OTHER = np.dtype([("table", "u4"), ("bit", "u4"), ("split", "u4")])
+"""Any other question of a table: its bit in the pattern, and the split that asks it."""
+
+TABLE = np.dtype([("tree", "u4"), ("row", "u4"), ("part", "u4"), ("parts", "u4")])
+"""A tree, where its table begins in `phi`, and where its features begin in `part` and how many they are."""
+
+
+class Tables(NamedTuple):
+    """Each small tree's Shapley values under each pattern of answers.
+
+    trees     : (tables,) TABLE
+    questions : (tables, slots) QUESTION; the slots of other questions, and those a tree does not need, never say yes
+    others    : (others,) OTHER
+    part      : the features of each tree
+    phi       : for each tree one row a pattern, one column a feature
     """
 
-    trees: Ints
-    slots: int
-    column: Codes
-    sign: Floats
-    limit: Floats
-    tree: Codes
-    bit: Codes
-    split: Codes
-    first_part: Ints
-    part: Codes
-    first_row: Ints
+    trees: Any
+    questions: Any
+    others: Any
+    part: Any
     phi: Floats
 
 
@@ -89,7 +89,7 @@ class Explainer:
         self._paths = _paths(forest)
         self._points, self._weights = _quadrature(int(np.diff(self._paths.first_step).max(initial=1)))
         self._tables = self._tabulate()
-        self._large = np.setdiff1d(np.flatnonzero(np.diff(forest.first) > 0), self._tables.trees)
+        self._large = np.setdiff1d(np.flatnonzero(np.diff(forest.first) > 0), self._tables.trees["tree"])
         self.base = _base(forest)
 
     @property
@@ -105,44 +105,32 @@ class Explainer:
         return out
 
     def _fill(self, rows: Floats, out: Floats) -> None:
-        _explain(self._forest, self._tables, rows, out)
+        _explain(self._forest.splits, self._forest.categories, self._tables, rows, out)
         if len(self._large):
             _explain_leaves(self._forest, self._paths, self._large, self._points, self._weights, rows, out)
 
     def _tabulate(self) -> Tables:
-        forest = self._forest
-        splits = np.diff(forest.first)
-        trees = np.flatnonzero((splits > 0) & (splits <= TABULATED))
-        slots = int(splits[trees].max(initial=0))
-        column = np.zeros((len(trees), slots), dtype=np.int32)
-        sign, limit = np.ones(column.shape), np.full(column.shape, np.nan)
+        first, splits = self._forest.first, self._forest.splits
+        trees = np.flatnonzero((np.diff(first) > 0) & (np.diff(first) <= TABULATED))
+        size = np.diff(first)[trees]
+        questions = np.zeros((len(trees), int(size.max(initial=0))), dtype=QUESTION)
+        questions["limit"] = np.nan
         others, parts = [], []
         for table, tree in enumerate(trees.tolist()):
-            own = slice(int(forest.first[tree]), int(forest.first[tree + 1]))
-            number = np.flatnonzero(forest.how[own] == NUMBER)
-            column[table, number] = forest.feature[own][number]
-            sign[table, number], limit[table, number] = forest.sign[own][number], forest.limit[own][number]
-            others += [(table, bit, own.start + bit) for bit in np.flatnonzero(forest.how[own] != NUMBER).tolist()]
-            parts.append(np.unique(forest.feature[own]))
-        width = np.array([len(part) for part in parts], dtype=np.int64)
-        sizes = width << splits[trees]
-        first_part = np.concatenate([[0], np.cumsum(width)]).astype(np.int64)
-        other = np.array(others, dtype=np.int32).reshape(-1, 3).T
-        made = Tables(
-            trees=trees,
-            slots=slots,
-            column=column.ravel(),
-            sign=sign.ravel(),
-            limit=limit.ravel(),
-            tree=np.ascontiguousarray(other[0]),
-            bit=np.ascontiguousarray(other[1]),
-            split=np.ascontiguousarray(other[2]),
-            first_part=first_part,
-            part=np.concatenate([np.empty(0), *parts]).astype(np.int32),
-            first_row=(np.cumsum(sizes) - sizes).astype(np.int64),
-            phi=np.zeros(int(sizes.sum())),
-        )
-        _fill_tables(forest, self._paths, made, self._points, self._weights)
+            own = splits[first[tree] : first[tree + 1]]
+            number = np.flatnonzero(own["how"] == NUMBER)
+            for name, source in (("column", "feature"), ("sign", "sign"), ("limit", "limit")):
+                questions[name][table, number] = own[source][number]
+            others += [(table, bit, first[tree] + bit) for bit in np.flatnonzero(own["how"] != NUMBER).tolist()]
+            parts.append(np.unique(own["feature"]))
+        tables = np.zeros(len(trees), dtype=TABLE)
+        tables["tree"], tables["parts"] = trees, [len(part) for part in parts]
+        cells = tables["parts"].astype(np.int64) << size
+        tables["row"] = np.cumsum(cells) - cells
+        tables["part"] = np.cumsum(tables["parts"]) - tables["parts"]
+        part = np.concatenate([np.empty(0), *parts]).astype(np.uint32)
+        made = Tables(tables, questions, np.array(others, dtype=OTHER), part, np.zeros(int(cells.sum())))
+        _fill_tables(self._forest, self._paths, made, self._points, self._weights)
         return made
 
 
@@ -169,10 +157,11 @@ def _base(forest: Forest) -> float:
 
 def _paths(forest: Forest) -> Paths:
     first_step, column, share, first_split, split, wanted = [0], [], [], [], [], []
+    features = forest.splits["feature"].tolist()
     for way in _ways(forest):
         steps: dict[int, list[tuple[int, int, float]]] = {}
         for node, yes, part in way:
-            steps.setdefault(int(forest.feature[node]), []).append((node, yes, part))
+            steps.setdefault(features[node], []).append((node, yes, part))
         for feature, met in steps.items():
             column.append(feature)
             share.append(float(np.prod([part for _, _, part in met])))
@@ -193,7 +182,9 @@ def _paths(forest: Forest) -> Paths:
 def _ways(forest: Forest) -> list[list[tuple[int, int, float]]]:
     """For each leaf the splits from the root down: the split, the answer (1 yes) and the share that gave it."""
     found: list[list[tuple[int, int, float]]] = [[] for _ in forest.value]
-    yes, no, cover, leaf_cover = (one.tolist() for one in (forest.yes, forest.no, forest.cover, forest.leaf_cover))
+    yes, no, cover, leaf_cover = (
+        one.tolist() for one in (forest.splits["yes"], forest.splits["no"], forest.cover, forest.leaf_cover)
+    )
     for tree in range(forest.trees):
         if forest.first[tree] == forest.first[tree + 1]:
             continue
@@ -230,12 +221,12 @@ def _fill_tables(forest, paths, tables, points, weights):  # type: ignore[no-unt
     passed = np.empty(64)
     place = np.empty(64, dtype=np.int64)
     asked, right = np.empty(64, dtype=np.int64), np.empty(64, dtype=np.int64)
-    for table in range(len(tables.trees)):
-        tree = tables.trees[table]
+    for table in tables.trees:
+        tree = int(table.tree)
         root = forest.first[tree]
         splits = forest.first[tree + 1] - root
-        parts = tables.part[tables.first_part[table] : tables.first_part[table + 1]]
-        phi = tables.phi[tables.first_row[table] :]
+        parts = tables.part[table.part : table.part + table.parts]
+        phi = tables.phi[table.row :]
         for leaf in range(root + tree, root + tree + splits + 1):
             start = paths.first_step[leaf]
             steps = paths.first_step[leaf + 1] - start
@@ -250,9 +241,7 @@ def _fill_tables(forest, paths, tables, points, weights):  # type: ignore[no-unt
             for passes in range(1 << steps):
                 for i in range(steps):
                     passed[i] = (passes >> i) & 1
-                _add_leaf(
-                    forest.value[leaf], paths.share[start:], passed, steps, points, weights, room, own[passes]
-                )
+                _add_leaf(forest.value[leaf], paths.share[start:], passed, steps, points, weights, room, own[passes])
             for pattern in range(1 << splits):
                 passes = 0
                 for i in range(steps):
@@ -263,25 +252,27 @@ def _fill_tables(forest, paths, tables, points, weights):  # type: ignore[no-unt
 
 
 @numba.njit(cache=True, nogil=True)
-def _explain(forest, tables, rows, out):  # type: ignore[no-untyped-def]  # numba infers
+def _explain(splits, categories, tables, rows, out):  # type: ignore[no-untyped-def]  # numba infers
     """Add to (n, f) `out` the parts of the trees that have tables, in the order of the trees."""
-    count = len(tables.trees)
-    pattern = np.empty(count, dtype=np.int64)
+    # Arrays as plain names: behind a record's dots the compiler reads their addresses again and again.
+    trees, questions, others, part, phi = tables
+    count, slots = questions.shape
+    pattern = np.empty(count, dtype=np.uint32)
     for r in range(len(rows)):
         row, mine = rows[r], out[r]
-        for table in range(count):
+        for t in range(count):
             found = 0
-            for bit in range(tables.slots):
-                k = table * tables.slots + bit
-                found |= int(tables.sign[k] * row[tables.column[k]] <= tables.limit[k]) << bit
-            pattern[table] = found
-        for k in range(len(tables.tree)):
-            pattern[tables.tree[k]] |= int(answer(forest, tables.split[k], row)) << tables.bit[k]
-        for table in range(count):
-            first, last = tables.first_part[table], tables.first_part[table + 1]
-            at = tables.first_row[table] + pattern[table] * (last - first) - first
-            for k in range(first, last):
-                mine[tables.part[k]] += tables.phi[at + k]
+            for bit in range(slots):
+                question = questions[t, bit]
+                found |= int(question.sign * row[question.column] <= question.limit) << bit
+            pattern[t] = found
+        for other in others:
+            pattern[other.table] |= np.uint32(answer(splits, categories, other.split, row)) << other.bit
+        for t in range(count):
+            tree = trees[t]
+            at = tree.row + pattern[t] * tree.parts
+            for k in range(tree.parts):
+                mine[part[tree.part + np.uint32(k)]] += phi[at + np.uint32(k)]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -291,11 +282,11 @@ def _explain_leaves(forest, paths, trees, points, weights, rows, out):  # type: 
     for leaf in range(len(forest.value)):
         most = max(most, paths.first_step[leaf + 1] - paths.first_step[leaf])
     room, passed, parts = np.empty(most + 1), np.empty(most), np.empty(most)
-    said = np.empty(len(forest.feature), dtype=np.int32)
+    said = np.empty(len(forest.splits), dtype=np.int32)
     for r in range(len(rows)):
         for tree in trees:
             for split in range(forest.first[tree], forest.first[tree + 1]):
-                said[split] = answer(forest, split, rows[r])
+                said[split] = answer(forest.splits, forest.categories, split, rows[r])
             for leaf in range(forest.first[tree] + tree, forest.first[tree + 1] + tree + 1):
                 start = paths.first_step[leaf]
                 steps = paths.first_step[leaf + 1] - start
