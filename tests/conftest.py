@@ -23,10 +23,12 @@ os.environ |= {"VERAISON_THREADS": "1", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY
 os.environ |= {"DO_NOT_TRACK": "true", "BENTOML_DO_NOT_TRACK": "True", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 # numba's cache of a function does not see changes in what it calls in another module.
-_SWEPT = Path(__file__).parent.parent / "features"
-for cached in (_SWEPT / "__pycache__").glob("kernel.*.nbi"):
-    if cached.stat().st_mtime < (_SWEPT / "families.py").stat().st_mtime:
-        cached.unlink(missing_ok=True)
+for caller, called in (("features/kernel", "features/families"), ("training/shapley", "training/forest")):
+    root = Path(__file__).parent.parent
+    newest = (root / f"{called}.py").stat().st_mtime
+    for cached in (root / caller).parent.glob(f"__pycache__/{Path(caller).name}.*.nbi"):
+        if cached.stat().st_mtime < newest:
+            cached.unlink(missing_ok=True)
 
 # Few examples, the same ones each time; HYPOTHESIS_PROFILE=deep looks for new ones.
 _CALM = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]}

@@ -13,13 +13,15 @@ always answers no, so a question whose missing values go left is asked the other
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import lightgbm as lgb
 import numba
 import numpy as np
 
-from data.log import Codes, Floats, Ints
+from data.log import Floats, Ints
 from veraison.errors import ModelError
 
 NUMBER, BEYOND_ZERO, CATEGORY = 0, 1, 2
@@ -82,12 +84,12 @@ class Sets(NamedTuple):
     """Values of one column by number, and how each split of that column parts them.
 
     column : () the column, -1 for none
-    count  : () how many values, at most 64
+    size   : () how many values, at most 64
     yes    : (splits,) uint64, a bit for each value that answers yes; 0 for splits of other columns
     """
 
     column: int
-    count: int
+    size: int
     yes: Any
 
 
@@ -141,10 +143,9 @@ class Curve:
 
     >>> X = np.column_stack([np.arange(100.0), np.arange(100.0) % 3])
     >>> booster = lgb.train({"verbosity": -1}, lgb.Dataset(X, label=X[:, 0] * X[:, 1]), 3)
-    >>> Curve(forest_of(booster), 3)(X[:2, :1]).shape
-    (2, 3)
-    >>> float(Curve(forest_of(booster), 3)(X[:2, :1])[0, 1]) == booster.predict([[0.0, 1.0]], raw_score=True)[0]
-    True
+    >>> curves = Curve(forest_of(booster), 3)(X[:2, :1])
+    >>> curves.shape, curves[0].tolist() == booster.predict([[0, 0], [0, 1], [0, 2]], raw_score=True).tolist()
+    ((2, 3), True)
     """
 
     def __init__(self, forest: Forest, count: int) -> None:
@@ -160,8 +161,7 @@ class Curve:
         rows = checked(rows, self._forest.width - 1)
         out = np.zeros((len(rows), self._count))
         for place, sets in enumerate(self._sets):
-            part = out[:, place * _SETS :]
-            in_parts(len(rows), threads, lambda a, b, s=sets, p=part: _walk(self._forest, s, rows[a:b], p[a:b]))
+            in_parts(rows, out[:, place * _SETS :], threads, partial(_walk, self._forest, sets))
         return out
 
 
@@ -170,7 +170,7 @@ def predict(forest: Forest, rows: Floats, threads: int = 1) -> Floats:
     rows = checked(rows, forest.width)
     out = np.zeros((len(rows), 1))
     alone = Sets(-1, 1, np.zeros(len(forest.splits), dtype=np.uint64))
-    in_parts(len(rows), threads, lambda a, b: _walk(forest, alone, rows[a:b], out[a:b]))
+    in_parts(rows, out, threads, partial(_walk, forest, alone))
     return out[:, 0]
 
 
@@ -181,15 +181,15 @@ def checked(rows: Floats, width: int) -> Floats:
     return np.ascontiguousarray(rows, dtype=np.float64)
 
 
-def in_parts(rows: int, threads: int, work: Callable[[int, int], None]) -> None:
-    """Do ``work(start, stop)`` for about equal parts of the rows, at once in as many threads where they are many."""
-    parts = max(1, min(threads, rows // _ROWS_A_THREAD))
+def in_parts(rows: Floats, out: Floats, threads: int, work: Callable[[Floats, Floats], None]) -> None:
+    """Let `work` fill `out` from the rows; in about equal parts, as many at once as `threads`, where rows are many."""
+    parts = max(1, min(threads, len(rows) // _ROWS_A_THREAD))
     if parts == 1:
-        work(0, rows)
+        work(rows, out)
         return
-    cuts = [rows * part // parts for part in range(parts + 1)]
+    cuts = pairwise(len(rows) * part // parts for part in range(parts + 1))
     with ThreadPoolExecutor(parts) as pool:
-        for done in [pool.submit(work, *cut) for cut in zip(cuts[:-1], cuts[1:], strict=True)]:
+        for done in [pool.submit(work, rows[start:stop], out[start:stop]) for start, stop in cuts]:
             done.result()
 
 
@@ -213,7 +213,7 @@ def _walk(forest, sets, rows, out):  # type: ignore[no-untyped-def]  # numba inf
     """Add each tree's value to (n, count) `out`, tree by tree, as LightGBM does: the sum has the same bits."""
     # Arrays as plain names: behind a record's dots the compiler reads their addresses again and again.
     first, splits, categories, values = forest.first, forest.splits, forest.categories, forest.value
-    column, count, yes = sets.column, sets.count, sets.yes
+    column, count, yes = sets.column, sets.size, sets.yes
     everything = ~np.uint64(0) >> np.uint64(64 - count)
     nodes, masks = np.empty(len(splits) + 1, dtype=np.int64), np.empty(len(splits) + 1, dtype=np.uint64)
     for r in range(len(rows)):

@@ -101,7 +101,7 @@ class Explainer:
         """(n, f) each feature's part of the raw prediction of (n, f) rows; a row's bits depend on no other row."""
         rows = checked(rows, self._forest.width)
         out = np.zeros(rows.shape)
-        in_parts(len(rows), threads, lambda a, b: self._fill(rows[a:b], out[a:b]))
+        in_parts(rows, out, threads, self._fill)
         return out
 
     def _fill(self, rows: Floats, out: Floats) -> None:
@@ -156,7 +156,11 @@ def _base(forest: Forest) -> float:
 
 
 def _paths(forest: Forest) -> Paths:
-    first_step, column, share, first_split, split, wanted = [0], [], [], [], [], []
+    first_step, first_split = [0], [0]
+    column: list[int] = []
+    share: list[float] = []
+    split: list[int] = []
+    wanted: list[int] = []
     features = forest.splits["feature"].tolist()
     for way in _ways(forest):
         steps: dict[int, list[tuple[int, int, float]]] = {}
@@ -165,15 +169,15 @@ def _paths(forest: Forest) -> Paths:
         for feature, met in steps.items():
             column.append(feature)
             share.append(float(np.prod([part for _, _, part in met])))
-            first_split.append(len(split))
             split += [node for node, _, _ in met]
             wanted += [yes for _, yes, _ in met]
+            first_split.append(len(split))
         first_step.append(len(column))
     return Paths(
         np.array(first_step, dtype=np.int64),
         np.array(column, dtype=np.int32),
         np.array(share, dtype=np.float64),
-        np.array([*first_split, len(split)], dtype=np.int64),
+        np.array(first_split, dtype=np.int64),
         np.array(split, dtype=np.int32),
         np.array(wanted, dtype=np.int32),
     )
