@@ -51,19 +51,21 @@ OTHER = np.dtype([("table", "u4"), ("bit", "u4"), ("split", "u4")])
 """Any other question of a table: its bit in the pattern, and the split that asks it."""
 
 TABLE = np.dtype([("tree", "u4"), ("row", "u4"), ("part", "u4"), ("parts", "u4")])
-"""A tree, where its table begins in `phi`, and where its features begin in `part` and how many they are."""
+"""A tree, where its table begins in `phi`, and where its columns begin in `part` and how many they are."""
 
 
 class Tables(NamedTuple):
     """Each small tree's Shapley values under each pattern of answers.
 
+    columns   : those that the trees ask, ascending; questions and parts call a column by its place here
     trees     : (tables,) TABLE
     questions : (tables, slots) QUESTION; the slots of other questions, and those a tree does not need, never say yes
     others    : (others,) OTHER
-    part      : the features of each tree
+    part      : the columns of each tree
     phi       : for each tree one row a pattern, one column a feature
     """
 
+    columns: Any
     trees: Any
     questions: Any
     others: Any
@@ -111,25 +113,28 @@ class Explainer:
 
     def _tabulate(self) -> Tables:
         first, splits = self._forest.first, self._forest.splits
+        columns, column = np.unique(splits["feature"], return_inverse=True)
         trees = np.flatnonzero((np.diff(first) > 0) & (np.diff(first) <= TABULATED))
         size = np.diff(first)[trees]
         questions = np.zeros((len(trees), int(size.max(initial=0))), dtype=QUESTION)
         questions["limit"] = np.nan
         others, parts = [], []
         for table, tree in enumerate(trees.tolist()):
-            own = splits[first[tree] : first[tree + 1]]
-            number = np.flatnonzero(own["how"] == NUMBER)
-            for name, source in (("column", "feature"), ("sign", "sign"), ("limit", "limit")):
-                questions[name][table, number] = own[source][number]
-            others += [(table, bit, first[tree] + bit) for bit in np.flatnonzero(own["how"] != NUMBER).tolist()]
-            parts.append(np.unique(own["feature"]))
+            own = slice(first[tree], first[tree + 1])
+            number = np.flatnonzero(splits["how"][own] == NUMBER)
+            questions["column"][table, number] = column[own][number]
+            for name in ("sign", "limit"):
+                questions[name][table, number] = splits[name][own][number]
+            for bit in np.flatnonzero(splits["how"][own] != NUMBER).tolist():
+                others.append((table, bit, first[tree] + bit))
+            parts.append(np.unique(column[own]))
         tables = np.zeros(len(trees), dtype=TABLE)
         tables["tree"], tables["parts"] = trees, [len(part) for part in parts]
         cells = tables["parts"].astype(np.int64) << size
         tables["row"] = np.cumsum(cells) - cells
         tables["part"] = np.cumsum(tables["parts"]) - tables["parts"]
         part = np.concatenate([np.empty(0), *parts]).astype(np.uint32)
-        made = Tables(tables, questions, np.array(others, dtype=OTHER), part, np.zeros(int(cells.sum())))
+        made = Tables(columns, tables, questions, np.array(others, dtype=OTHER), part, np.zeros(int(cells.sum())))
         _fill_tables(self._forest, self._paths, made, self._points, self._weights)
         return made
 
@@ -235,7 +240,7 @@ def _fill_tables(forest, paths, tables, points, weights):  # type: ignore[no-unt
             start = paths.first_step[leaf]
             steps = paths.first_step[leaf + 1] - start
             for i in range(steps):
-                place[i] = np.searchsorted(parts, paths.column[start + i])
+                place[i] = np.searchsorted(tables.columns[parts], paths.column[start + i])
                 asked[i] = right[i] = 0
                 for s in range(paths.first_split[start + i], paths.first_split[start + i + 1]):
                     bit = 1 << (paths.split[s] - root)
@@ -259,16 +264,21 @@ def _fill_tables(forest, paths, tables, points, weights):  # type: ignore[no-unt
 def _explain(splits, categories, tables, rows, out):  # type: ignore[no-untyped-def]  # numba infers
     """Add to (n, f) `out` the parts of the trees that have tables, in the order of the trees."""
     # Arrays as plain names: behind a record's dots the compiler reads their addresses again and again.
-    trees, questions, others, part, phi = tables
+    columns, trees, questions, others, part, phi = tables
     count, slots = questions.shape
     pattern = np.empty(count, dtype=np.uint32)
+    # What is read of a row, and added to it, stays in the nearest memory; the row itself is passed once, in order.
+    mine, asked = np.empty(len(columns)), np.empty(len(columns))
     for r in range(len(rows)):
-        row, mine = rows[r], out[r]
+        row = rows[r]
+        for c in range(len(columns)):
+            asked[c] = row[columns[c]]
+            mine[c] = 0.0
         for t in range(count):
             found = 0
             for bit in range(slots):
                 question = questions[t, bit]
-                found |= int(question.sign * row[question.column] <= question.limit) << bit
+                found |= int(question.sign * asked[question.column] <= question.limit) << bit
             pattern[t] = found
         for other in others:
             pattern[other.table] |= np.uint32(answer(splits, categories, other.split, row)) << other.bit
@@ -277,6 +287,8 @@ def _explain(splits, categories, tables, rows, out):  # type: ignore[no-untyped-
             at = tree.row + pattern[t] * tree.parts
             for k in range(tree.parts):
                 mine[part[tree.part + np.uint32(k)]] += phi[at + np.uint32(k)]
+        for c in range(len(columns)):
+            out[r, columns[c]] += mine[c]
 
 
 @numba.njit(cache=True, nogil=True)
