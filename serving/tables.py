@@ -33,7 +33,8 @@ class ReasonTexts:
 
     def __init__(self, feature_set: FeatureSet, language: Language, shown: int, rest: tuple[str, str]) -> None:
         self._set, self._language, self._shown = feature_set, language, shown
-        self._rest = _parts(rest[0], None, rest[1])
+        self._heads = [_head(name) for name in feature_set.names]
+        self._rest = _parts(_head(rest[0]), None, rest[1])
         self._known: list[dict[int, _Parts]] = [{} for _ in feature_set.names]
         self._kept = 0
 
@@ -50,7 +51,8 @@ class ReasonTexts:
         row, _ = np.nonzero(top >= 0)
         place = top[top >= 0]
         # Values go by their bits: -0.0 is not 0.0 in JSON, and NaN is not equal to itself.
-        values = np.ascontiguousarray(features[row, place], dtype=np.float64).view(np.int64).tolist()
+        values = np.ascontiguousarray(features[row, place], dtype=np.float64)
+        keys, shown = values.view(np.int64).tolist(), values.tolist()
         places, digits = place.tolist(), _digits(points[row, place])
         others, cuts = left[: ends[-1]].tolist(), ends.tolist()
         sums = [math.fsum(others[cuts[n] : cuts[n + 1]]) for n in range(len(points))]
@@ -58,27 +60,29 @@ class ReasonTexts:
         last = np.cumsum((top >= 0).sum(axis=1)).tolist()
         begin = 0
         for n, end in enumerate(last):
-            found = [self._reason(places[k], values[k], digits[k]) for k in range(begin, end)]
+            found = [self._reason(places[k], keys[k], shown[k], digits[k]) for k in range(begin, end)]
             if sums[n] != 0:
                 found.append(_joined(self._rest, rests[n]))
             begin = end
             yield f"[{', '.join(found)}]"
 
-    def _reason(self, place: int, bits: int, digits: str) -> str:
-        parts = self._known[place].get(bits)
+    def _reason(self, place: int, key: int, value: float, digits: str) -> str:
+        parts = self._known[place].get(key)
         if parts is None:
-            value = float(np.int64(bits).view(np.float64))
-            text = describe(self._set, place, value, self._language)
-            parts = _parts(self._set.names[place], shown_value(self._set, place, value), text)
-            self._keep(place, bits, parts)
+            parts = self._made(place, value)
+            self._keep(place, key, parts)
         return _joined(parts, digits)
 
-    def _keep(self, place: int, bits: int, parts: _Parts) -> None:
+    def _made(self, place: int, value: float) -> _Parts:
+        text = describe(self._set, place, value, self._language)
+        return _parts(self._heads[place], shown_value(self._set, place, value), text)
+
+    def _keep(self, place: int, key: int, parts: _Parts) -> None:
         if self._kept >= _TEXTS_KEPT:
             for known in self._known:
                 known.clear()
             self._kept = 0
-        self._known[place][bits] = parts
+        self._known[place][key] = parts
         self._kept += 1
 
 
@@ -103,8 +107,12 @@ def _joined(parts: _Parts, digits: str) -> str:
     return f"{parts[0]}{digits}{parts[2] if digits[0] == '-' else parts[1]}"
 
 
-def _parts(name: str, value: float | str | None, text: str) -> _Parts:
-    head = f'{{"feature": {_json(name)}, "value": {_json(value)}, "points": '
+def _head(name: str) -> str:
+    return f'{{"feature": {_json(name)}, "value": '
+
+
+def _parts(head: str, value: float | str | None, text: str) -> _Parts:
+    head = f'{head}{_json(value)}, "points": '
     tail = f', "text": {_json(text)}}}'
     return head, f', "type": "positive"{tail}', f', "type": "negative"{tail}'
 

@@ -140,9 +140,16 @@ class Explainer:
 
 
 def _quadrature(most: int) -> tuple[Floats, Floats]:
-    """Points and weights on [0, 1] that integrate a product of `most` - 1 linear terms exactly."""
-    points, weights = np.polynomial.legendre.leggauss(max(1, (most + 1) // 2))
-    return (points + 1) / 2, weights / 2
+    """Points and weights on [0, 1], in row n n of them: they integrate polynomials up to degree 2n - 1 exactly.
+
+    most : linear terms of the largest product, and one more
+    """
+    rows = (most + 1) // 2 + 1
+    points, weights = np.zeros((rows, rows)), np.zeros((rows, rows))
+    for n in range(1, rows):
+        found, weight = np.polynomial.legendre.leggauss(n)
+        points[n, :n], weights[n, :n] = (found + 1) / 2, weight / 2
+    return points, weights
 
 
 def _base(forest: Forest) -> float:
@@ -212,12 +219,13 @@ def _ways(forest: Forest) -> list[list[tuple[int, int, float]]]:
 @numba.njit(cache=True, nogil=True)
 def _add_leaf(value, share, passed, steps, points, weights, before, out):  # type: ignore[no-untyped-def]  # numba infers
     """Add to (steps,) `out` the parts of one leaf; `before` is room for (steps + 1,) numbers."""
-    for q in range(len(points)):
-        t = points[q]
+    n = (steps + 1) // 2
+    for q in range(n):
+        t = points[n, q]
         before[0] = 1.0
         for i in range(steps):
             before[i + 1] = before[i] * (share[i] + (passed[i] - share[i]) * t)
-        after = value * weights[q]
+        after = value * weights[n, q]
         for i in range(steps - 1, -1, -1):
             out[i] += (passed[i] - share[i]) * before[i] * after
             after *= share[i] + (passed[i] - share[i]) * t
