@@ -12,12 +12,14 @@ A worked example: edges 0, 7, 30; a lead won on day 10. Its rows are (bin 0, exp
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import lightgbm as lgb
 import numpy as np
 
 from data.log import Floats, Ints
+from training.forest import Curve, forest_of
 from training.landmarks import Outcomes
 
 LARGEST_LOG_RATIO = 13.8
@@ -44,7 +46,6 @@ PARAMETERS: dict[str, Any] = {
 ROUNDS = 250
 BINS = 12
 _AS_SHIPPED: Mapping[str, Any] = {}
-_ROWS_AT_ONCE = 4_096
 
 
 @dataclass(frozen=True)
@@ -163,18 +164,11 @@ class HazardModel:
 
     def cumulative(self, features: Floats, threads: int = 1) -> Floats:
         """(n, m + 1) cumulative hazard of each row at each edge; 0 at the first, never falling."""
+        ratio = np.clip(self._log_ratio(features, threads), -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
         out = np.zeros((len(features), len(self.edges)))
-        for start in range(0, len(features), _ROWS_AT_ONCE):  # each row stands once a bin in memory
-            part = slice(start, start + _ROWS_AT_ONCE)
-            hazard = self.rates * np.diff(self.edges) * np.exp(self._log_ratio(features[part], threads))
-            np.cumsum(hazard, axis=1, out=out[part, 1:])
+        np.cumsum(self.rates * np.diff(self.edges) * np.exp(ratio), axis=1, out=out[:, 1:])
         return out
 
-    def _log_ratio(self, features: Floats, threads: int) -> Floats:
-        bins = len(self.rates)
-        rows = np.empty((len(features) * bins, features.shape[1] + 1))
-        rows[:, :-1] = np.repeat(features, bins, axis=0)
-        rows[:, -1] = np.tile(np.arange(bins), len(features))
-        found = np.asarray(self.booster.predict(rows, raw_score=True, num_threads=threads))
-        ratio: Floats = np.clip(found, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO).reshape(len(features), bins)
-        return ratio
+    @cached_property
+    def _log_ratio(self) -> Curve:
+        return Curve(forest_of(self.booster), len(self.rates))
