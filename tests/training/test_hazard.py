@@ -138,7 +138,9 @@ def test_expected_events_add_up_to_those_seen(two_groups):
 def test_the_same_seed_gives_the_same_bytes(two_groups):
     features, outcomes, _ = two_groups
     first, second, other = (
-        HazardModel.fit(features[:2000], outcomes[np.arange(2000)], HORIZONS, threads=1, rounds=20, seed=seed)
+        HazardModel.fit(
+            features[:2000], outcomes[np.arange(2000)], HORIZONS, threads=1, settings={"rounds": 20}, seed=seed
+        )
         for seed in (7, 7, 8)
     )
     assert first.booster.model_to_string() == second.booster.model_to_string()
