@@ -20,7 +20,7 @@ _CATEGORIES = 200
 _RATED = 5_000
 _SEQUENCES = 12
 _SEQUENCE_KINDS = 16
-_AUDITED = 200
+_ASKED = 200
 MANY_VALUES, MANY_PEOPLE = 1_000, 20
 """From so many values on a trait has a conversion rate, and from so many people on who acted last. Rates of traits
 moved with time and cost more than they gave: .03 of correlation with the truth on a simulated market (a source of a few
@@ -99,7 +99,7 @@ def learn(
         custom=_learn_custom(playbook),
     )
     for spec in found.custom:
-        audit(log, spec, lead, as_of)
+        ask_twice(log, spec, lead, as_of)
     won = np.isin(log.kind, [log.kinds.index(kind) for kind in journey.converted if kind in log.kinds])
     few = len(np.unique(rows[won & (log.known < before)])) < RICH_FROM
     for family in {*playbook.features.without, *(RICH if few else ())}:
@@ -119,12 +119,12 @@ def _learn_custom(playbook: Playbook) -> tuple[CustomSpec, ...]:
     return tuple(found.values())
 
 
-def audit(log: EventLog, spec: CustomSpec, lead: Ints, as_of: Ints) -> None:
+def ask_twice(log: EventLog, spec: CustomSpec, lead: Ints, as_of: Ints) -> None:
     """Ask a firm's own feature twice; CustomFeatureError where it answers differently.
 
     That catches what is not a function of the visible history: a clock, chance, something remembered between calls.
     """
-    pick = np.unique(np.linspace(0, len(lead) - 1, min(len(lead), _AUDITED)).astype(np.int64))
+    pick = np.unique(np.linspace(0, len(lead) - 1, min(len(lead), _ASKED)).astype(np.int64))
     lead, as_of = lead[pick], as_of[pick]
     function = custom.load(spec)
     first = custom.compute(log, function, lead, as_of)

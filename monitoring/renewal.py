@@ -19,6 +19,8 @@ from data.log import EventLog, Floats, Ints
 from monitoring import performance
 from monitoring.performance import Matured
 from training import metrics
+from training.audit.finding import refuse
+from training.audit.histories import audit_log
 from training.bundle import Bundle
 from training.fit import fit, training_set
 from training.landmarks import Bools
@@ -130,10 +132,11 @@ def renew(
     """Train a challenger on what was known before a moment, judge it, register it, and promote it if it passes.
 
     unseen : matured landmarks of the leads created since `before`
-    Raises : TrainingError where the log does not allow a model
+    Raises : TrainingError where the log does not allow a model, or leaks
     """
     say(f"training a challenger on what was known before {isoformat(before)}")
     data = training_set(log, playbook, before=before)
+    refuse(audit_log(log, playbook, data, before=before), playbook.training.allow_leaks, say)
     challenger = fit(data, playbook, before=before, base_odds=champion.base_odds, threads=threads)
     say("comparing champion and challenger on outcomes neither has seen")
     seed = playbook.training.seed

@@ -3,7 +3,6 @@
 Every asked pair is a row of the answer; a pair that is not scored says why in its ``status``.
 """
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from data.log import NEVER, EventLog, Floats, Ints
 from data.scorelog import LoggedScore
 from features import compute
 from features.words import Language, describe, shown_value
+from serving import tables
 from serving.decisions import grade
 from training.bundle import Bundle
 
@@ -149,23 +149,30 @@ class Scores:
 
     def table(self, language: Language = "en") -> pl.DataFrame:
         """The columns of `veraison score`, one row a pair; reasons as JSON text."""
-        rows = []
-        for one in self.rows(language):
-            row = one.to_dict()
-            row["as_of"] = one.as_of
-            row["reasons"] = json.dumps(row["reasons"], ensure_ascii=False)
-            row["ready_at"] = one.ready_at
-            rows.append(row)
-        number = pl.Float64
+        at, names, horizons = self.scored, self.bundle.feature_set, self.bundle.horizon_names
+        waiting = np.where(self.ready_at == NEVER, at, -1)  # who is ready already has a day instead
+        texts = tables.ReasonTexts(names, language, SHOWN_REASONS, (OTHER_SIGNALS, _OTHER[language]))
+        grades = tables.grades_of(self.score, self.bundle.playbook.scoring.grades)
+        p10, p50, p90 = (tables.spread(self.ready[:, level], waiting) for level in range(3))
+        ready_at = pl.Series(np.where(at >= 0, self.ready_at, NEVER), dtype=pl.Int64).replace(NEVER, None)
         columns = {
-            "lead_id": pl.String, "as_of": pl.Int64, "status": pl.String, "score": number, "grade": pl.String,
-            "probability": number, **dict.fromkeys(self.bundle.horizon_names, number), "ready_p10": number,
-            "ready_p50": number, "ready_p90": number, "ready_at": pl.Int64, "base": number, "reasons": pl.String,
-            "model_version": pl.String,
-        }  # fmt: skip
-        frame = pl.DataFrame(rows, schema=columns)
+            "lead_id": pl.Series(self.lead_ids, dtype=pl.String),
+            "as_of": pl.Series(self.as_of),
+            "status": pl.Series([status.name for status in self.status], dtype=pl.String),
+            "score": tables.spread(self.score, at),
+            "grade": tables.spread(pl.Series(grades, dtype=pl.String), at),
+            "probability": tables.spread(self.probability[:, self.bundle.primary], at),
+            **{name: tables.spread(self.probability[:, place], at) for place, name in enumerate(horizons)},
+            "ready_p10": p10,
+            "ready_p50": p50,
+            "ready_p90": p90,
+            "ready_at": ready_at,
+            "base": tables.spread(np.full(len(self.score), self.base), at),
+            "reasons": tables.spread(pl.Series(list(texts.of(self.features, self.points)), dtype=pl.String), at),
+            "model_version": pl.Series([self.bundle.version] * len(self), dtype=pl.String),
+        }
         moments = [pl.col(name).cast(pl.Datetime("us", "UTC")) for name in ("as_of", "ready_at")]
-        return frame.with_columns(moments)
+        return pl.DataFrame(columns).with_columns(*moments, pl.col("reasons").fill_null("[]"))
 
     def to_log(
         self, logged_at: int, language: Language = "en", served: Sequence[ExplainedScore] | None = None
@@ -204,7 +211,7 @@ class Scores:
             )
             for place in top
         ]
-        rest = math.fsum(float(points[place]) for place in order[shown:])
+        rest = math.fsum(points[order[shown:]].tolist())
         if rest != 0:
             found.append(Reason(OTHER_SIGNALS, None, rest, _OTHER[language]))
         return tuple(found)

@@ -23,11 +23,12 @@ os.environ |= {"VERAISON_THREADS": "1", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY
 os.environ |= {"DO_NOT_TRACK": "true", "BENTOML_DO_NOT_TRACK": "True", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 # numba's cache of a function does not see changes in what it calls in another module.
-_FEATURES = Path(__file__).parent.parent / "features"
-_CHANGED = max(file.stat().st_mtime for file in _FEATURES.glob("*.py"))
-for cached in (_FEATURES / "__pycache__").glob("*.nbi"):
-    if cached.stat().st_mtime < _CHANGED:
-        cached.unlink(missing_ok=True)
+for package in ("features", "training"):
+    folder = Path(__file__).parent.parent / package
+    changed = max(file.stat().st_mtime for file in folder.glob("*.py"))
+    for cached in folder.glob("__pycache__/*.nbi"):
+        if cached.stat().st_mtime < changed:
+            cached.unlink(missing_ok=True)
 
 # Few examples, the same ones each time; HYPOTHESIS_PROFILE=deep looks for new ones.
 _CALM = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]}

@@ -6,6 +6,7 @@ A model fitted beside the hazard to explain it shares only 51-67 % of its three 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import lightgbm as lgb
@@ -13,6 +14,8 @@ import numba
 import numpy as np
 
 from data.log import Floats
+from training.forest import Forest, forest_of, predict
+from training.shapley import Explainer
 
 PARAMETERS: dict[str, Any] = {
     "objective": "regression",
@@ -43,15 +46,22 @@ class ExplainedModel:
 
     def contributions(self, features: Floats, threads: int = 1) -> tuple[Floats, Floats, float]:
         """(n,) log-odds, (n, f) contributions and the base; ``log-odds == base + contributions``, added in order."""
-        with_base = np.asarray(self.booster.predict(features, pred_contrib=True, num_threads=threads))
-        phi, base = np.ascontiguousarray(with_base[:, :-1]), float(with_base[0, -1]) if len(with_base) else 0.0
+        phi, base = self._explainer(features, threads), self._explainer.base
         z = np.empty(len(features))
         _add_up(phi, base, z)
         return z, phi, base
 
     def log_odds(self, features: Floats, threads: int = 1) -> Floats:
         """(n,) log-odds without the reasons; equal to the sum of the contributions up to rounding."""
-        return np.asarray(self.booster.predict(features, raw_score=True, num_threads=threads))
+        return predict(self._forest, features, threads)
+
+    @cached_property
+    def _forest(self) -> Forest:
+        return forest_of(self.booster)
+
+    @cached_property
+    def _explainer(self) -> Explainer:
+        return Explainer(self._forest)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -72,13 +72,14 @@ def fit(
     """
     horizons, seed = playbook.horizons.days, playbook.training.seed
     settings: dict[str, Any] = {"categorical": data.feature_set.categorical, "seed": seed, "threads": threads}
-    conversion = HazardModel.fit(data.features, data.outcomes, horizons, **settings)
+    hazard: dict[str, Any] = settings | {"settings": playbook.training.model.chosen}
+    conversion = HazardModel.fit(data.features, data.outcomes, horizons, **hazard)
     readiness = None
     if playbook.has_readiness and data.ripening[data.ripens].within(max(horizons)).any():
-        readiness = HazardModel.fit(data.features[data.ripens], data.ripening[data.ripens], horizons, **settings)
+        readiness = HazardModel.fit(data.features[data.ripens], data.ripening[data.ripens], horizons, **hazard)
     at_primary = int(np.searchsorted(conversion.edges, playbook.horizons.primary))
-    hazard = np.maximum(conversion.cumulative(data.features, threads)[:, at_primary], 1e-12)
-    log_odds = np.clip(hazard + np.log(-np.expm1(-hazard)), -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
+    until = np.maximum(conversion.cumulative(data.features, threads)[:, at_primary], 1e-12)
+    log_odds = np.clip(until + np.log(-np.expm1(-until)), -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
     explained = ExplainedModel.fit(data.features, log_odds, **settings)
     served = explained.log_odds(data.features, threads)
     if base_odds is None or playbook.scoring.reset_base:

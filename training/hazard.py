@@ -10,13 +10,16 @@ A worked example: edges 0, 7, 30; a lead won on day 10. Its rows are (bin 0, exp
 (bin 1, exposure 3, event).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import lightgbm as lgb
 import numpy as np
 
 from data.log import Floats, Ints
+from training.forest import Curve, forest_of
 from training.landmarks import Outcomes
 
 LARGEST_LOG_RATIO = 13.8
@@ -41,7 +44,8 @@ PARAMETERS: dict[str, Any] = {
     "verbosity": -1,
 }
 ROUNDS = 250
-_ROWS_AT_ONCE = 4_096
+BINS = 12
+_AS_SHIPPED: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class PersonPeriods:
     event: Floats
 
 
-def choose_edges(outcomes: Outcomes, horizons: tuple[int, ...], bins: int = 12) -> Floats:
+def choose_edges(outcomes: Outcomes, horizons: tuple[int, ...], bins: int = BINS) -> Floats:
     """(m + 1,) bin edges in days: 0, quantiles of the times of events, and every horizon; the last is the longest.
 
     A quantile so near to a horizon (2 %) that its bin would be nearly empty is left out.
@@ -135,11 +139,16 @@ class HazardModel:
         categorical: list[int] | None = None,
         seed: int = 7,
         threads: int = 2,
-        rounds: int = ROUNDS,
         weight: Floats | None = None,
+        settings: Mapping[str, Any] = _AS_SHIPPED,
     ) -> "HazardModel":
-        """Learn from (n, f) features and n outcomes; the same input gives the same bytes."""
-        edges = choose_edges(outcomes, horizons)
+        """Learn from (n, f) features and n outcomes; the same input gives the same bytes.
+
+        settings : what is to differ from `PARAMETERS`; besides ``rounds`` and ``bins``
+        """
+        chosen = {**PARAMETERS, "rounds": ROUNDS, "bins": BINS, **settings}
+        rounds, bins = chosen.pop("rounds"), chosen.pop("bins")
+        edges = choose_edges(outcomes, horizons, bins)
         periods = person_periods(outcomes, edges)
         rates = baseline_rates(periods, len(edges) - 1)
         data = lgb.Dataset(
@@ -150,23 +159,16 @@ class HazardModel:
             categorical_feature=categorical or [],
             params={"verbosity": -1},
         )
-        booster = lgb.train(PARAMETERS | {"seed": seed, "num_threads": threads}, data, rounds)
+        booster = lgb.train(chosen | {"seed": seed, "num_threads": threads}, data, rounds)
         return HazardModel(edges, rates, booster)
 
     def cumulative(self, features: Floats, threads: int = 1) -> Floats:
         """(n, m + 1) cumulative hazard of each row at each edge; 0 at the first, never falling."""
+        ratio = np.clip(self._log_ratio(features, threads), -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
         out = np.zeros((len(features), len(self.edges)))
-        for start in range(0, len(features), _ROWS_AT_ONCE):  # each row stands once a bin in memory
-            part = slice(start, start + _ROWS_AT_ONCE)
-            hazard = self.rates * np.diff(self.edges) * np.exp(self._log_ratio(features[part], threads))
-            np.cumsum(hazard, axis=1, out=out[part, 1:])
+        np.cumsum(self.rates * np.diff(self.edges) * np.exp(ratio), axis=1, out=out[:, 1:])
         return out
 
-    def _log_ratio(self, features: Floats, threads: int) -> Floats:
-        bins = len(self.rates)
-        rows = np.empty((len(features) * bins, features.shape[1] + 1))
-        rows[:, :-1] = np.repeat(features, bins, axis=0)
-        rows[:, -1] = np.tile(np.arange(bins), len(features))
-        found = np.asarray(self.booster.predict(rows, raw_score=True, num_threads=threads))
-        ratio: Floats = np.clip(found, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO).reshape(len(features), bins)
-        return ratio
+    @cached_property
+    def _log_ratio(self) -> Curve:
+        return Curve(forest_of(self.booster), len(self.rates))

@@ -9,7 +9,9 @@ import polars as pl
 
 from data.events import MICROS_PER_DAY, instant, isoformat
 from data.log import EventLog
-from training import hazard
+from training import hazard, provenance
+from training.audit.finding import refuse
+from training.audit.histories import audit_log
 from training.bundle import Bundle
 from training.evaluate import OURS, Judged, judge, later_pairs, measure
 from training.fit import fit, training_set
@@ -45,12 +47,15 @@ def train(
 ) -> Trained:
     """Measure on the newest settled past, then learn from all that was known before the snapshot, and register.
 
+    Raises TrainingError where the leakage audit finds what the playbook does not allow.
+
     The figures belong to a twin trained at an earlier origin with the same settings: the model that is registered has
     seen every lead, so nothing is left on which it could be judged itself.
     """
     say(f"collecting what was known before {isoformat(before)}")
     data = training_set(log, playbook, before=before)
     say(f"{len(data.pairs):,} landmarks, {data.converted:,} conversions, {len(data.feature_set.names)} features")
+    refuse(audit_log(log, playbook, data, before=before), playbook.training.allow_leaks, say)
     judged, figures = _measure_past(log, playbook, before, threads, say)
     say("learning the hazard and its explanation")
     bundle = fit(data, playbook, before=before, base_odds=base_odds, threads=threads)
@@ -65,10 +70,10 @@ def train(
         metrics=_named(figures) | {f"fidelity_{k}": v for k, v in bundle.facts["fidelity"].items()},
         params={
             "as_of": isoformat(before),
-            "playbook": playbook.fingerprint,
+            **provenance.of_run(log, playbook, before=before, threads=threads),
             "feature_set": bundle.feature_set.fingerprint,
+            "primary": playbook.horizons.primary,
             "landmarks": len(data.pairs),
-            "seed": playbook.training.seed,
             "rounds": hazard.ROUNDS,
             **hazard.PARAMETERS,
         },

@@ -7,22 +7,25 @@ atomic rename, so that serving needs neither MLflow nor the registry to be up.
 
 import contextlib
 import io
+import json
 import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from training.bundle import Bundle
+from training.bundle import MANIFEST, Bundle
 from veraison.errors import ModelError
 from veraison.settings import Workspace
 
 NAME = "veraison"
 EXPERIMENT = "veraison"
 CHAMPION, CHALLENGER = "champion", "challenger"
+_REIGNS = "champions"
+_REMEMBERED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +106,50 @@ class Registry:
             self.assign(alias, number)
         return Registered(number, bundle.version, run.info.run_id, (alias,) if alias else ())
 
+    @contextlib.contextmanager
+    def trials(self, name: str) -> Iterator[Callable[[int, Mapping[str, Any], Mapping[str, float]], None]]:
+        """One run for a search and one within it for each trial that the yielded function is told of."""
+        mlflow = self._mlflow
+        self._point_here()
+        with mlflow.start_run(experiment_id=self._experiment_id, run_name=name, tags={"purpose": "tuning"}):
+
+            def record(number: int, settings: Mapping[str, Any], figures: Mapping[str, float]) -> None:
+                with mlflow.start_run(experiment_id=self._experiment_id, run_name=f"trial {number}", nested=True):
+                    mlflow.log_params(dict(settings))
+                    mlflow.log_metrics(dict(figures))
+
+            yield record
+
     def assign(self, alias: str, number: int) -> None:
-        """Point an alias at a version; the champion is also laid down for serving."""
+        """Point an alias at a version; the champion is also laid down for serving, and remembered."""
         if alias == CHAMPION:
             self._lay_down(self.load(number))
         try:
             self._client.set_registered_model_alias(NAME, alias, str(number))
         except self._mlflow.MlflowException as error:
             raise ModelError(f"version {number} of the model is not in the registry: {error}") from error
+        if alias == CHAMPION:
+            reigns = self.champions()
+            if reigns[-1:] != [number]:
+                self._remember([*reigns, number])
+
+    def champions(self) -> list[int]:
+        """Numbers of the versions that were champion, one after the other; the last one is it now."""
+        said = self._client.get_registered_model(NAME).tags.get(_REIGNS, "")
+        return [int(number) for number in said.split(",") if number]
+
+    def roll_back(self) -> Registered:
+        """Make the version that was champion before the champion again; ModelError where there was none."""
+        reigns = self.champions() if self.versions() else []
+        if len(reigns) < 2:
+            raise ModelError("no other version was champion before; promote one with: veraison models promote N")
+        number = reigns[-2]
+        self._remember(reigns[:-2])  # so that the next step goes back further, not forth
+        self.assign(CHAMPION, number)
+        return next(one for one in self.versions() if one.number == number)
+
+    def _remember(self, reigns: list[int]) -> None:
+        self._client.set_registered_model_tag(NAME, _REIGNS, ",".join(map(str, reigns[-_REMEMBERED:])))
 
     def versions(self) -> list[Registered]:
         """Every registered version, newest first."""
@@ -133,11 +172,30 @@ class Registry:
         """The bundle of one version."""
         self._point_here()
         try:
-            source = self._client.get_model_version(NAME, str(number)).source
-            folder = self._mlflow.artifacts.download_artifacts(source)
+            found = self._client.get_model_version(NAME, str(number))
+            folder = Path(self._mlflow.artifacts.download_artifacts(found.source)) / "artifacts" / "bundle"
         except (self._mlflow.MlflowException, OSError) as error:
-            raise ModelError(f"version {number} of the model is not in the registry: {error}") from error
-        return Bundle.load(Path(folder) / "artifacts" / "bundle")
+            moved = self._moved(number)
+            if moved is None:
+                raise ModelError(f"version {number} of the model is not in the registry: {error}") from error
+            folder = moved
+        return Bundle.load(folder)
+
+    def _moved(self, number: int) -> Path | None:
+        """The bundle of a version whose workspace is no longer where MLflow wrote down that it is."""
+        try:
+            version = self._client.get_model_version(NAME, str(number)).tags.get("bundle")
+        except self._mlflow.MlflowException:
+            return None
+        for manifest in sorted(self._workspace.artifacts.glob(f"**/artifacts/bundle/{MANIFEST}")):
+            if json.loads(manifest.read_text(encoding="utf-8")).get("version") == version:
+                return manifest.parent
+        return None
+
+    def params(self, number: int) -> dict[str, str]:
+        """What was logged about where a version comes from (training.provenance), and how it was trained."""
+        run_id = self._client.get_model_version(NAME, str(number)).run_id
+        return dict(self._client.get_run(str(run_id)).data.params)
 
     def metrics(self, number: int) -> dict[str, float]:
         """The figures logged with a version."""

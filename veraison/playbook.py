@@ -187,19 +187,51 @@ class IdentityKeys(_Table):
     keys: tuple[Name, ...] = ()
 
 
+class ModelSettings(_Table):
+    """Settings of the hazard that differ from the shipped ones, as `veraison tune` finds them; an empty table is well.
+
+    learning_rate      how far each tree goes
+    rounds             trees
+    num_leaves         leaves of a tree
+    min_child_samples  person-periods a leaf has at least
+    lambda_l2          expected events by which a leaf is held back
+    feature_fraction   share of the columns that a tree sees
+    bagging_fraction   share of the rows that a tree sees
+    bins               pieces that time is cut into, besides the horizons
+    """
+
+    learning_rate: float | None = Field(default=None, gt=0, le=1, strict=True)
+    rounds: Whole | None = Field(default=None, ge=1, le=10_000)
+    num_leaves: Whole | None = Field(default=None, ge=2, le=1_024)
+    min_child_samples: Whole | None = Field(default=None, ge=1)
+    lambda_l2: float | None = Field(default=None, ge=0, strict=True)
+    feature_fraction: float | None = Field(default=None, gt=0, le=1, strict=True)
+    bagging_fraction: float | None = Field(default=None, gt=0, le=1, strict=True)
+    bins: Whole | None = Field(default=None, ge=1, le=100)
+
+    @property
+    def chosen(self) -> dict[str, float | int]:
+        """Those that are set."""
+        return self.model_dump(exclude_none=True)
+
+
 class Training(_Table):
     """How training sets are made.
 
     landmark_days    [0, 1, 3, 7, 14, 30, 60, 90]  days after its start at which each lead is looked at
     gap_days         1   days that keep the leads that evaluate apart from those that train
     min_conversions  40  fewer leads that convert than this: no model
+    allow_leaks      []  traits, kinds of event and features that train although the leakage audit says `leak`
     seed             7   same seed and same events, same model
+    model            {}  settings of the hazard: see ModelSettings
     """
 
     landmark_days: tuple[Whole, ...] = (0, 1, 3, 7, 14, 30, 60, 90)
     gap_days: Whole = Field(default=1, ge=0, le=365)
     min_conversions: Whole = Field(default=40, ge=10)
+    allow_leaks: tuple[Name, ...] = ()
     seed: Whole = Field(default=7, ge=0, lt=2**31)
+    model: ModelSettings = ModelSettings()
 
     @field_validator("landmark_days")
     @classmethod

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import market
 from training import hazard
 from training.hazard import HazardModel, baseline_rates, choose_edges, person_periods
 from training.landmarks import Outcomes
@@ -137,7 +138,9 @@ def test_expected_events_add_up_to_those_seen(two_groups):
 def test_the_same_seed_gives_the_same_bytes(two_groups):
     features, outcomes, _ = two_groups
     first, second, other = (
-        HazardModel.fit(features[:2000], outcomes[np.arange(2000)], HORIZONS, threads=1, rounds=20, seed=seed)
+        HazardModel.fit(
+            features[:2000], outcomes[np.arange(2000)], HORIZONS, threads=1, settings={"rounds": 20}, seed=seed
+        )
         for seed in (7, 7, 8)
     )
     assert first.booster.model_to_string() == second.booster.model_to_string()
@@ -155,8 +158,20 @@ def test_cumulative_hazards_begin_at_zero_and_never_fall(two_groups):
 
 def test_a_rows_hazard_has_the_same_bits_however_many_are_asked_for(two_groups):
     features, _, model = two_groups
-    many = model.cumulative(features)  # in more than one part
-    assert len(features) > 2 * hazard._ROWS_AT_ONCE
-    for place in (0, hazard._ROWS_AT_ONCE - 1, hazard._ROWS_AT_ONCE, len(features) - 1):
+    many = model.cumulative(features)
+    for place in (0, 4_095, 4_096, len(features) - 1):
         assert model.cumulative(features[place : place + 1]).tobytes() == many[place].tobytes()
-    assert model.cumulative(features[:100], threads=2).tobytes() == many[:100].tobytes()
+    assert model.cumulative(features, threads=2).tobytes() == many.tobytes()
+
+
+def test_a_curve_is_what_the_booster_says_of_each_bin():
+    """Bins in their order, each against its own rate, ratios beyond a million cut off."""
+    features = market.data().features[:300]
+    for model in (market.bundle().conversion, market.bundle().readiness):
+        hazard = []
+        for place in range(len(model.rates)):
+            rows = np.column_stack([features, np.full(len(features), float(place))])
+            ratio = np.clip(model.booster.predict(rows, raw_score=True), -13.8, 13.8)
+            hazard.append(model.rates[place] * (model.edges[place + 1] - model.edges[place]) * np.exp(ratio))
+        expected = np.cumsum(np.column_stack(hazard), axis=1)
+        np.testing.assert_allclose(model.cumulative(features)[:, 1:], expected, rtol=1e-13)

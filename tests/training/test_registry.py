@@ -125,3 +125,31 @@ def test_two_workspaces_of_one_process_stay_apart(filled, second, one, two):
     number = other.register(one).number  # not where the last one looked
     assert other.load(number).version == one.version
     assert [v.number for v in first.versions()] == [2, 1]
+
+
+def test_who_was_champion_is_remembered_and_rolled_back(one, two, tmp_path):
+    registry = Registry(Workspace(tmp_path / "w"))
+    with pytest.raises(ModelError, match="no other version was champion before"):
+        registry.roll_back()
+    for bundle in (one, two, replace(one, base_odds=one.base_odds * 3)):
+        registry.register(bundle, alias=CHAMPION)
+    registry.assign(CHAMPION, 3)
+    assert registry.champions() == [1, 2, 3]
+    assert registry.roll_back().number == 2
+    assert load_champion(Workspace(tmp_path / "w")).version == two.version
+    assert registry.roll_back().number == 1
+    assert registry.champions() == [1]
+    with pytest.raises(ModelError, match="promote one with"):
+        registry.roll_back()
+    assert registry.aliased(CHAMPION).number == 1
+
+
+def test_a_workspace_that_moved_keeps_its_models(one, two, tmp_path):
+    registry = Registry(Workspace(tmp_path / "w"))
+    registry.register(one, alias=CHAMPION)
+    registry.register(two)
+    (tmp_path / "w").rename(tmp_path / "elsewhere")
+    moved = Registry(Workspace(tmp_path / "elsewhere"))
+    assert [moved.load(number).version for number in (1, 2)] == [one.version, two.version]
+    moved.assign(CHAMPION, 2)
+    assert load_champion(Workspace(tmp_path / "elsewhere")).version == two.version

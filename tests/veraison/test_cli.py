@@ -237,7 +237,26 @@ def test_models_are_listed_and_promoted(veraison, workspace, monkeypatch):
     assert "champion" in veraison("models", "-w", workspace).out
     assert veraison("models", "promote", 1, "-w", workspace).out == "version 1 is the champion\n"
     ran = veraison("models", "promote", 99, "-w", workspace)
-    assert (ran.code, ran.error.split(":")[0]) == (1, "version 99 of the model is not in the registry")
+    assert (ran.code, ran.error) == (1, "version 99 of the model is not in the registry; there are: 1 (champion)")
+
+
+@pytest.mark.filterwarnings("ignore:.*type hint:UserWarning", "ignore:The ``noload`` loader")  # MLflow's own
+def test_versions_are_compared_promoted_by_the_gate_and_rolled_back(veraison, workspace, monkeypatch):
+    monkeypatch.setattr(common.out, "_width", 120)
+    assert veraison("train", "--as-of", "2025-07-14", "--challenger", "-w", workspace).code == 0
+    ran = veraison("models", "compare", "-w", workspace)
+    assert ran.code == 0, ran.err
+    assert "as_of" in ran.out
+    assert "data" in ran.out
+    assert "no outcome of a lead created since" in ran.out
+    ran = veraison("models", "promote", "challenger", "--gated", "-w", workspace)
+    assert (ran.code, ran.error.split(":")[0]) == (1, "version 2 stays what it is")
+    assert veraison("models", "promote", "challenger", "-w", workspace).out == "version 2 is the champion\n"
+    assert veraison("models", "rollback", "-w", workspace).out == "version 1 is the champion again\n"
+    ran = veraison("models", "rollback", "-w", workspace)
+    assert (ran.code, "promote one with" in ran.error) == (1, True)
+    ran = veraison("models", "compare", "champion", "next", "-w", workspace)
+    assert ran.error == "'next' is not in the registry; there are: 2 (challenger), 1 (champion)"
 
 
 # What cannot be done

@@ -12,7 +12,7 @@ from pydantic_core import PydanticUndefined
 from data.simulator.files import playbook_text
 from tests.support import ROOT
 from veraison.errors import PlaybookError
-from veraison.playbook import Playbook, load_playbook
+from veraison.playbook import ModelSettings, Playbook, load_playbook
 
 LEAST = '[journey]\nconverted = ["Deal Won"]\n'
 JOURNEY = "converted, created, lost, observed_from, opted_out, ready, returned"
@@ -196,6 +196,8 @@ def shown(default):
             return str(default).lower()
         case dict():
             return "{" + ", ".join(f"{name} = {bound:g}" for name, bound in default.items()) + "}"
+        case ModelSettings():
+            return shown(default.chosen)
     return str(default)
 
 

@@ -1,12 +1,12 @@
-"""Commands that make models and keep them: train, models."""
+"""The command that makes a model: train."""
 
 import logging
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import polars as pl
 import typer
 from rich.markup import escape
-from rich.table import Column, Table
+from rich.table import Table
 
 from training.checks import check_names
 from veraison.cli.common import (
@@ -22,26 +22,27 @@ from veraison.cli.common import (
 from veraison.errors import ModelError
 from veraison.settings import Workspace
 
-if TYPE_CHECKING:
-    from training.registry import Registry
-
-_NO_MODEL = "no model yet; train one with: veraison train"
 _SHOWN = {
     "auc": "AUC",
     "pr_auc": "PR-AUC",
     "log_loss": "log-loss",
     "brier": "Brier",
+    "brier_skill": "Brier skill",
     "ece": "ECE",
+    "predicted_to_observed": "predicted / observed",
+    "top_decile_lift": "lift of the top tenth",
     "concordance": "concordance",
+    "integrated_brier": "integrated Brier",
     "interval_coverage": "80 % interval covers",
     "timing_error_days": "timing error (days)",
+    "constant_error_days": "a constant's (days)",
+    "timing_error_to_constant": "timing error / constant's",
 }
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(train)
-    app.add_typer(models, name="models")
 
 
 def train(
@@ -88,56 +89,6 @@ def train(
         soft_wrap=True,
         markup=False,
     )
-
-
-models = typer.Typer(invoke_without_command=True)
-
-
-@models.callback()
-def list_models(context: typer.Context, workspace: WorkspaceOption = None) -> None:
-    """List the registered models, newest first, and promote one of them.
-
-    Examples: veraison models   ·   veraison models promote 3
-    """
-    if context.invoked_subcommand is not None:
-        return
-    registry = existing_registry(place(workspace).workspace)
-    names = (Column(name, overflow="fold") for name in ("version", "model", "alias"))  # a name cut short is no name
-    table = Table(*names, "AUC", "log-loss", title="Registered models")
-    for one in registry.versions():
-        figures = registry.metrics(one.number)
-        primary = sorted((name for name in figures if name.startswith("auc_")), key=lambda n: int(n[4:-1]))
-        days = primary[-1].removeprefix("auc_") if primary else ""
-        shown = [f"{figures[f'{metric}_{days}']:.3f} ({days})" if primary else "" for metric in ("auc", "log_loss")]
-        table.add_row(str(one.number), one.version, ", ".join(one.aliases), *shown)
-    if not table.row_count:
-        raise ModelError(_NO_MODEL)
-    out.print(table)
-
-
-@models.command()
-def promote(
-    version: Annotated[int, typer.Argument(help="Number of the version in the registry.")],
-    workspace: WorkspaceOption = None,
-) -> None:
-    """Make a version the champion; going back to an older one works the same way.
-
-    Example: veraison models promote 3
-    """
-    from training.registry import CHAMPION  # noqa: PLC0415
-
-    registry = existing_registry(place(workspace).workspace)
-    registry.assign(CHAMPION, version)
-    out.print(f"version {version} is the champion")
-
-
-def existing_registry(workspace: Workspace) -> "Registry":
-    """The registry of a workspace that has one; looking for models makes nothing."""
-    if workspace.tracking_uri_override is None and not workspace.tracking.exists():
-        raise ModelError(_NO_MODEL)
-    from training.registry import Registry  # noqa: PLC0415
-
-    return Registry(workspace)
 
 
 def inherited_base(workspace: Workspace) -> float | None:

@@ -1,0 +1,87 @@
+"""Tuning: the shipped settings come first, a study goes on where it was, and what comes later is not looked at."""
+
+import tomllib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from data.store import Store
+from tests import market
+from tests.histories import at
+from training import tuning
+from training.tuning import tune
+from veraison.errors import TrainingError
+from veraison.playbook import Playbook
+
+BEFORE = at(190)
+
+
+@pytest.fixture(scope="module")
+def book():
+    return market.BOOK.model_copy(
+        update={"training": market.BOOK.training.model_copy(update={"min_conversions": 10, "landmark_days": (0, 14)})}
+    )
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """One fold, and little to fit."""
+    monkeypatch.setattr(tuning, "FOLDS", 1)
+    monkeypatch.setattr(tuning, "space", lambda trial: {"rounds": trial.suggest_int("rounds", 2, 40), "num_leaves": 3})
+
+
+def test_the_shipped_settings_come_first_and_a_study_goes_on(book, quick, tmp_path):
+    told = []
+    words = {"before": BEFORE, "budget": 60.0, "storage": tmp_path / "t.db", "threads": 1}
+    first = tune(market.log(), book, trials=2, record=lambda *one: told.append(one), **words)
+    assert [number for number, *_ in told] == [0, 1]
+    assert told[0][1] == {}
+    assert (first.trials, first.shipped) == (2, told[0][2]["log_loss"])
+    second = tune(market.log(), book, trials=4, record=lambda *one: told.append(one), **words)
+    assert second.trials == 4
+    assert [number for number, *_ in told][:2] == [0, 1]
+    assert sorted({number for number, *_ in told}) == [number for number, *_ in told]
+    assert second.loss == min(figures["log_loss"] for _, _, figures in told) <= second.shipped
+    gap, low, high = second.difference
+    assert gap == pytest.approx(second.loss - second.shipped, abs=1e-12)
+    assert low <= gap <= high
+    again = tune(market.log(), book, trials=4, **words)
+    assert again == second
+
+
+def test_what_comes_after_the_snapshot_changes_nothing(book, quick, tmp_path):
+    events = [one for one in market.events() if one.known_at < BEFORE]
+    with Store("sqlite://", ("email",)) as store:
+        store.append(events)
+        known = store.scan()
+    found = [
+        tune(log, book, before=BEFORE, budget=60.0, trials=2, storage=tmp_path / f"{n}.db", threads=1)
+        for n, log in enumerate((market.log(), known))
+    ]
+    assert len(known.known) < len(market.log().known)
+    assert found[0] == found[1]
+
+
+def test_what_is_found_is_what_the_playbook_takes():
+    found = tuning.Tuned({"rounds": 80, "learning_rate": 0.0312345}, 0.1, 0.2, (-0.1, -0.2, -0.05), 9)
+    assert found.better
+    assert not replace(found, difference=(-0.1, -0.2, 0.01)).better
+    assert not replace(found, settings={}).better
+    read = Playbook.model_validate({"journey": {"converted": ["x"]}} | tomllib.loads(found.toml()))
+    assert read.training.model.chosen == {"rounds": 80, "learning_rate": 0.03123}
+
+
+def test_a_short_history_is_one_line(book, tmp_path):
+    with pytest.raises(TrainingError, match="too short to tune on"):
+        tune(market.log(), book, before=at(20), budget=1.0, storage=tmp_path / "t.db")
+
+
+def test_every_setting_of_the_search_is_one_of_the_playbook():
+    class All:
+        def __getattr__(self, _name):
+            return lambda name, low, high, **_: low if isinstance(low, int) else float(np.mean([low, high]))
+
+    settings = tuning.space(All())
+    read = Playbook.model_validate({"journey": {"converted": ["x"]}, "training": {"model": settings}})
+    assert read.training.model.chosen == settings

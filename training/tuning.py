@@ -1,0 +1,214 @@
+"""Which settings of the hazard do best on what came later: Optuna on folds that roll through the past.
+
+Each fold trains on what was known at its origin and is judged on leads created after it, as `veraison backtest` does;
+nothing after the snapshot is looked at, so a backtest at later origins stays an honest measure of what is found here.
+The first trial is always the shipped settings, so that the answer can be "leave them".
+
+A study is named after its data, playbook and snapshot and kept in a database: broken off, it goes on where it was.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import optuna
+
+from data.events import isoformat
+from data.log import EventLog, Floats, Ints
+from features import compute
+from training import metrics, provenance
+from training.evaluate import later_pairs
+from training.fit import TrainingSet, training_set
+from training.hazard import HazardModel
+from training.jobs import default_origins
+from training.landmarks import Outcomes, conversions
+from veraison.errors import TrainingError
+from veraison.playbook import Playbook
+
+FOLDS = 3
+ROWS = 20_000
+"""Landmarks a fold is judged on at most, chosen by chance."""
+_DRAWS = 200
+
+Space = Callable[[optuna.Trial], dict[str, Any]]
+Record = Callable[[int, Mapping[str, Any], Mapping[str, float]], None]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What one origin trains on, and what it is judged by.
+
+    features, outcomes, person : (n, f), n and (n,) of later leads; all settled for every horizon
+    """
+
+    origin: int
+    data: TrainingSet
+    features: Floats
+    outcomes: Outcomes
+    person: Ints
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What was found.
+
+    settings   : the best, as the playbook's ``[training.model]`` takes them; empty where the shipped ones were best
+    loss       : mean log-loss over horizons and folds; `shipped` that of the shipped settings
+    difference : ``loss - shipped`` with its 95 % interval, paired by person
+    trials     : how many are done, those of earlier runs too
+    """
+
+    settings: dict[str, Any]
+    loss: float
+    shipped: float
+    difference: tuple[float, float, float]
+    trials: int
+
+    @property
+    def better(self) -> bool:
+        """Whether the best settings can be told from the shipped ones."""
+        return bool(self.settings) and self.difference[2] < 0
+
+    def toml(self) -> str:
+        """For the playbook."""
+        lines = [f"{name} = {_rounded(value)}" for name, value in self.settings.items()]
+        return "\n".join(["[training.model]", *lines]) + "\n"
+
+
+def space(trial: optuna.Trial) -> dict[str, Any]:
+    """Where to look: slow learners of few leaves, from hardly to strongly held back."""
+    return {
+        "learning_rate": trial.suggest_float("learning_rate", 0.01, 0.15, log=True),
+        "rounds": trial.suggest_int("rounds", 60, 600, log=True),
+        "num_leaves": trial.suggest_int("num_leaves", 3, 31, log=True),
+        "min_child_samples": trial.suggest_int("min_child_samples", 10, 400, log=True),
+        "lambda_l2": trial.suggest_float("lambda_l2", 0.1, 1_000.0, log=True),
+        "feature_fraction": trial.suggest_float("feature_fraction", 0.1, 1.0),
+        "bagging_fraction": trial.suggest_float("bagging_fraction", 0.4, 1.0),
+        "bins": trial.suggest_int("bins", 4, 20),
+    }
+
+
+def tune(
+    log: EventLog,
+    playbook: Playbook,
+    *,
+    before: int,
+    budget: float,
+    storage: Path,
+    trials: int | None = None,
+    threads: int = 2,
+    record: Record = lambda _number, _settings, _figures: None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Tuned:
+    """Search for so many seconds, or so many trials in all if they are fewer.
+
+    before  : the snapshot, microseconds UTC
+    budget  : seconds, of which making the folds takes its share
+    storage : a SQLite file that keeps the study
+    record  : told each trial's number, settings and figures
+    Raises  : TrainingError where history is too short for a fold
+    """
+    until = monotonic() + budget
+    made = folds(log, playbook, before, say)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(
+        storage=f"sqlite:///{storage.absolute()}",
+        study_name=f"{provenance.fingerprint(log, before)}-{playbook.fingerprint}-{isoformat(before)}",
+        sampler=optuna.samplers.TPESampler(seed=playbook.training.seed, multivariate=True),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=5),
+        load_if_exists=True,
+    )
+    done = [one for one in study.trials if one.state.is_finished()]
+    if done:
+        say(f"{len(done)} trials are there from before")
+
+    losses: dict[int, list[Floats]] = {}  # of the shipped settings and the best so far
+
+    def objective(trial: optuna.Trial) -> float:
+        settings = space(trial) if trial.number else {}
+        losses[trial.number] = []
+        for place, fold in enumerate(made):
+            losses[trial.number].append(_losses(fold, settings, playbook, threads))
+            so_far = float(np.mean([one.mean() for one in losses[trial.number]]))
+            trial.report(so_far, place)
+            if trial.number and trial.should_prune():
+                raise optuna.TrialPruned
+        record(trial.number, settings, {"log_loss": so_far})
+        return so_far
+
+    def told(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+        best = study.best_trial.number
+        for other in losses.keys() - {0, best}:
+            del losses[other]
+        if best == trial.number:
+            say(f"trial {trial.number}: log-loss {trial.value:.5f}" + (" (as shipped)" if not trial.number else ""))
+
+    left = None if trials is None else max(0, trials - len(done))
+    if not done:  # whatever the budget, there is something to compare with
+        study.optimize(objective, n_trials=1, callbacks=[told])
+        left = None if left is None else left - 1
+    if left != 0 and until > monotonic():
+        study.optimize(objective, n_trials=left, timeout=until - monotonic(), callbacks=[told])
+    best = study.best_trial
+    settings: dict[str, Any] = dict(best.params) if best.number else {}
+    for number, these in ((0, {}), (best.number, settings)):
+        if number not in losses:  # an earlier run's
+            losses[number] = [_losses(fold, these, playbook, threads) for fold in made]
+    gap = np.concatenate(losses[best.number]) - np.concatenate(losses[0])
+    person = np.concatenate([fold.person for fold in made])
+    low, high = metrics.bootstrap(
+        lambda rows: float(gap[rows].mean()), person, draws=_DRAWS, seed=playbook.training.seed
+    )
+    return Tuned(
+        settings=settings,
+        loss=float(best.value or 0.0),
+        shipped=float(study.trials[0].value or 0.0),
+        difference=(float(gap.mean()), low, high),
+        trials=sum(one.state.is_finished() for one in study.trials),
+    )
+
+
+def folds(log: EventLog, playbook: Playbook, before: int, say: Callable[[str], None]) -> list[Fold]:
+    """The rolling origins, each with what it learns from and is judged by; TrainingError where there is none."""
+    origins = default_origins(log, playbook, before, FOLDS)
+    if not origins:
+        raise TrainingError(
+            f"history before {isoformat(before)} is too short to tune on; the shipped settings are made for that"
+        )
+    random = np.random.default_rng(playbook.training.seed)
+    found = []
+    for origin in origins:
+        say(f"a fold: what was known before {isoformat(origin)}, judged by the leads after it")
+        data = training_set(log, playbook, before=origin)
+        pairs = later_pairs(log, playbook, origin, before)
+        outcomes, usable = conversions(log, playbook, pairs, before)
+        usable &= outcomes.settled(max(playbook.horizons.days))
+        rows = np.flatnonzero(usable)
+        if len(rows) > ROWS:
+            rows = np.sort(random.choice(rows, ROWS, replace=False))
+        pairs, outcomes = pairs[rows], outcomes[rows]
+        features = compute.batch(log, data.feature_set, pairs.lead, pairs.as_of, pairs.started)
+        found.append(Fold(origin, data, features, outcomes, log.persons(before)[pairs.lead].astype(np.int64)))
+    return found
+
+
+def _losses(fold: Fold, settings: Mapping[str, Any], playbook: Playbook, threads: int) -> Floats:
+    """(n,) log-loss of each later landmark, averaged over the horizons."""
+    data, days = fold.data, playbook.horizons.days
+    model = HazardModel.fit(
+        data.features, data.outcomes, days, categorical=data.feature_set.categorical, seed=playbook.training.seed,
+        threads=threads, settings=settings,
+    )  # fmt: skip
+    at = np.searchsorted(model.edges, days)
+    chance = np.clip(-np.expm1(-model.cumulative(fold.features, threads)[:, at]), 1e-12, 1 - 1e-12)
+    happened = np.column_stack([fold.outcomes.within(horizon) for horizon in days])
+    found: Floats = -np.log(np.where(happened, chance, 1 - chance)).mean(axis=1)
+    return found
+
+
+def _rounded(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.4g}"

@@ -1,0 +1,70 @@
+"""The command that looks for better settings of the model."""
+
+import re
+from typing import Annotated
+
+import typer
+
+from training.checks import check_names
+from veraison.cli.common import AsOfOption, PlaybookOption, WorkspaceOption, errors, misused, moment, out, place, say
+
+_UNITS = {"s": 1, "m": 60, "h": 3_600}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command()(tune)
+
+
+def tune(
+    budget: Annotated[str, typer.Option(metavar="TIME", help="How long to search, such as 90s, 5m or 2h.")] = "5m",
+    trials: Annotated[int | None, typer.Option(help="So many trials in all at most.", min=1)] = None,
+    as_of: AsOfOption = None,
+    workspace: WorkspaceOption = None,
+    playbook: PlaybookOption = None,
+) -> None:
+    """Search for settings that do better on what came later than the shipped ones; broken off, it goes on.
+
+    Prints the lines for the playbook where there are any, and how sure one can be of them. Trials are in MLflow.
+
+    Examples: veraison tune   ·   veraison tune --budget 30m
+    """
+    seconds = _seconds(budget)
+    where = place(workspace, playbook)
+    book = where.playbook()
+    with where.store() as store:
+        before = moment(as_of, store)
+        check_names(book, store.kinds())
+        log = store.scan()
+
+    from training.registry import Registry  # noqa: PLC0415 (seconds to load: mistakes are told before)
+    from training.tuning import tune as search  # noqa: PLC0415
+
+    registry = Registry(where.workspace)
+    with registry.trials("tuning") as record:
+        found = search(
+            log, book, before=before, budget=seconds, trials=trials, storage=where.workspace.root / "tuning.db",
+            threads=where.settings.threads, record=record, say=say,
+        )  # fmt: skip
+    gap, low, high = found.difference
+    errors.print(
+        f"{found.trials} trials; log-loss {found.loss:.5f}, as shipped {found.shipped:.5f}; the difference is "
+        f"{gap:+.5f} (95 %: {low:+.5f} to {high:+.5f})",
+        soft_wrap=True,
+    )
+    if not found.better:
+        errors.print(
+            "No settings can be told from the shipped ones: leave [training.model] as it is.",
+            soft_wrap=True,
+            markup=False,
+        )
+        return
+    errors.print("For the playbook; then look at them with: veraison backtest", soft_wrap=True)
+    out.print(found.toml(), end="", markup=False)
+
+
+def _seconds(text: str) -> float:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
+    if found is None or not float(found[1]):
+        misused(f"--budget {text}: write a time such as 90s, 5m or 2h")
+    return float(found[1]) * _UNITS[found[2]]
