@@ -37,7 +37,8 @@ def workspace(trained_workspace, tmp_path):
         shutil.copy(trained_workspace / name, folder)
     book = (folder / "playbook.toml").read_text(encoding="utf-8")
     days = re.sub(r"(?m)^days\s*=.*$", "days = [7, 30]", book)
-    (folder / "playbook.toml").write_text(days, encoding="utf-8")
+    assert "[training]" not in days
+    (folder / "playbook.toml").write_text(f"{days}\n[training]\nmin_conversions = 10\n", encoding="utf-8")
     return folder
 
 

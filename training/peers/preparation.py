@@ -7,23 +7,25 @@ import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from data.log import Floats
 
 RAREST = 20
 """A category of fewer rows goes with the other rare ones."""
+FURTHEST = 3.0
+"""Standard deviations from the mean beyond which a number counts as just so far."""
 
 
 def preparation(columns: int, categorical: list[int]) -> Any:
     """Missing numbers get their mean and a flag, numbers are scaled, categories become flags; not yet fitted.
 
-    Numbers beyond what training rows had count as the largest or smallest of those: a line drawn through a young log
-    would otherwise run off wherever leads are older than any it was fitted on.
+    Numbers further than three standard deviations from the mean count as just so far: a line drawn through a young log
+    would otherwise run off wherever leads are older than any it was fitted on. It made these peers better.
     """
     numbers = [column for column in range(columns) if column not in set(categorical)]
     as_numbers = make_pipeline(
-        SimpleImputer(add_indicator=True, keep_empty_features=True), MinMaxScaler(clip=True), StandardScaler()
+        SimpleImputer(add_indicator=True, keep_empty_features=True), StandardScaler(), FunctionTransformer(_within)
     )
     as_flags = make_pipeline(
         SimpleImputer(strategy="constant", fill_value=-1, keep_empty_features=True),
@@ -31,6 +33,11 @@ def preparation(columns: int, categorical: list[int]) -> Any:
     )
     parts = [("numbers", as_numbers, numbers), ("categories", as_flags, categorical)]
     return ColumnTransformer(parts, sparse_threshold=0)
+
+
+def _within(scaled: Floats) -> Floats:
+    found: Floats = np.clip(scaled, -FURTHEST, FURTHEST)
+    return found
 
 
 @dataclass(frozen=True)
