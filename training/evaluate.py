@@ -14,11 +14,11 @@ import polars as pl
 from data.events import MICROS_PER_DAY, instant
 from data.log import EventLog, Floats, Ints
 from features import compute
-from training.baselines import BASELINES
 from training.bundle import Bundle
 from training.fit import TrainingSet, fit, training_set
 from training.landmarks import Bools, Landmarks, Outcomes, conversions, earliest_birth, landmarks, ripenings
 from training.metrics import METRICS, Metric, bootstrap, concordance
+from training.peers import FAST, PEERS
 from veraison.errors import TrainingError
 from veraison.playbook import Playbook
 
@@ -77,8 +77,10 @@ def judge_with(
     probability = {OURS: prediction.probability}
     if baselines is not None:
         columns = compute.batch(log, baselines.feature_set, pairs.lead, pairs.as_of, pairs.started)
-        for name, baseline in BASELINES.items():
-            fitted = baseline.fit(baselines.features, baselines.outcomes, horizons, baselines.feature_set.categorical)
+        for name in FAST:
+            fitted = PEERS[name].fit(
+                baselines.features, baselines.outcomes, horizons, baselines.feature_set.categorical
+            )
             probability[name] = fitted.predict(columns)
     person = log.persons(before)[pairs.lead].astype(np.int64)
     return Judged(origin, horizons, pairs, person, outcomes, probability, prediction.ready, ripening, ripens)

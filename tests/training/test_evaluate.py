@@ -14,11 +14,13 @@ from serving.scorer import score
 from tests import market
 from tests.histories import at, identify, ingest, log_of, playbook, track
 from training import metrics
-from training.baselines import BaseRate, Logistic
 from training.evaluate import OURS, judge, measure
 from training.fit import fit, training_set
 from training.jobs import backtest, default_origins
 from training.landmarks import Outcomes, conversions
+from training.peers import FAST
+from training.peers.classifiers import Logistic
+from training.peers.tables import BaseRate
 from veraison.errors import TrainingError
 from veraison.playbook import Horizons, load_playbook
 
@@ -89,7 +91,7 @@ def test_every_figure_is_the_metric_of_its_pairs(judged, figures):
             for metric, of in metrics.METRICS.items():
                 assert value(figures, model, days, metric) == of(happened, probability[:, place])
             assert value(figures, model, days, "auc", "events") == happened.sum()
-    assert set(figures["model"]) == {OURS, "logistic regression", "base rate"}
+    assert set(figures["model"]) == {OURS, *FAST}
     assert set(figures["pairs"]) == {len(judged.pairs)}
     assert set(figures["leads"]) == {len(set(judged.person.tolist()))}
     assert set(figures["origin"]) == {instant(ORIGIN)}
