@@ -11,6 +11,7 @@ from data.events import MICROS_PER_DAY, instant, isoformat
 from data.log import EventLog
 from training import hazard
 from training.bundle import Bundle
+from training.checks import check_monotone
 from training.evaluate import OURS, Judged, judge, later_pairs, measure
 from training.fit import fit, training_set
 from training.landmarks import conversions, landmarks
@@ -51,6 +52,7 @@ def train(
     """
     say(f"collecting what was known before {isoformat(before)}")
     data = training_set(log, playbook, before=before)
+    check_monotone(playbook, data.feature_set)
     say(f"{len(data.pairs):,} landmarks, {data.converted:,} conversions, {len(data.feature_set.names)} features")
     judged, figures = _measure_past(log, playbook, before, threads, say)
     say("learning the hazard and its explanation")

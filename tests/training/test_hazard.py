@@ -95,7 +95,7 @@ def test_average_rates_are_events_a_day_and_never_zero():
     periods = person_periods(
         outcomes_of(np.zeros(1000), np.full(1000, 10.0), np.ones(1000)), np.array([0.0, 5.0, 30.0])
     )
-    rates = baseline_rates(periods, 2)
+    rates = baseline_rates(periods, np.ones(len(periods)), 2)
     assert rates[1] == pytest.approx(1000 / 5000, rel=0.01)
     assert 0 < rates[0] < 1e-4
 
