@@ -14,7 +14,7 @@ export ITERATIVE_DO_NOT_TRACK := 1
 export OMP_WAIT_POLICY := PASSIVE
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo test lint docs notebooks bench-features clean
+.PHONY: help setup demo test lint docs notebooks bench-features bench-quality clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,9 @@ notebooks: $(STAMP) ## run the notebooks from beginning to end
 
 bench-features: $(STAMP) ## features against Polars, DuckDB and pandas, one table; ARGS="--sizes 1e6" for less
 	@$(BIN)/python -m benchmarks.features $(ARGS)
+
+bench-quality: $(STAMP) ## survival curves against seven peers on public data sets, one table; ARGS="--sets GBSG2" for less
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.quality $(ARGS)
 
 clean: ## remove the environment and everything made
 	rm -rf $(VENV) $(VENV)-uv workspace .pytest_cache .mypy_cache .ruff_cache

@@ -1,4 +1,4 @@
-"""The models of `benchmarks.quality`, each behind one protocol (`training.peers`): ours as it is shipped, and the peers.
+"""The models of `benchmarks.quality`, behind one protocol (`training.peers`): ours as it is shipped, and the peers.
 
 Nothing is tuned for a set. Peers that a backtest gives a sample of rows, since they are slow, learn from all rows here.
 """

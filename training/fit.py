@@ -152,7 +152,7 @@ def fidelity(log_odds: Floats, served: Floats, outcomes: Outcomes, playbook: Pla
     r2          : of log-odds; 1 is a perfect repetition
     mean_gap    : mean |difference| of the probabilities
     largest_gap : largest one
-    auc_gap     : AUC of the hazard's less that of the served, on landmarks followed for the horizon; NaN with one class
+    auc_gap     : AUC of the hazard's less that of the served, on landmarks followed so long; none with one class
 
     log_odds : (n, h) the hazard's
     served   : (n, h) probabilities
@@ -169,8 +169,9 @@ def fidelity(log_odds: Floats, served: Floats, outcomes: Outcomes, playbook: Pla
             "r2": 1.0 - float(((theirs - again) ** 2).mean()) / spread if spread > 0 else 1.0,
             "mean_gap": float(gap.mean()),
             "largest_gap": float(gap.max()),
-            "auc_gap": auc(happened[settled], meant[settled]) - auc(happened[settled], ours[settled]),
         }
+        if 0 < happened[settled].sum() < settled.sum():
+            figures["auc_gap"] = auc(happened[settled], meant[settled]) - auc(happened[settled], ours[settled])
         if figures["r2"] < playbook.training.min_fidelity and figures["mean_gap"] > NEGLIGIBLE_GAP:
             raise TrainingError(
                 f"the explained probability repeats the model's too poorly at {days} days: R2 {figures['r2']:.3f}, "
