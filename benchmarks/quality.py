@@ -1,7 +1,7 @@
 """How good survival curves are, ours against the peers: ``python -m benchmarks.quality [--sets NAMES] [--repeat N]``.
 
 Ten public data sets (chosen by size alone: `benchmarks.survival_sets`), cross-validated over five folds that all
-models share; no model is tuned for a set. Each learns from a fold's training rows and gives each held-out person a curve.
+models share; no model is tuned for a set. Each learns from a fold's training rows and gives each other person a curve.
 
 Horizons are the quarters and the ninth tenth of the event times of the training rows: what a firm would ask about.
 Time ends for all at the last of them. The integrated Brier score (Graf et al. 1999, censoring weighted by Kaplan-Meier

@@ -10,6 +10,7 @@ The rule by which sets are chosen looks at their size only, never at a result:
 Columns that speak of what came after the beginning are left out: see `KNOWN_LATER`.
 """
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,7 +75,9 @@ def _largest() -> tuple[str, ...]:
 
 def load(name: str) -> SurvivalSet:
     """Read a set of SurvSet by its name there."""
-    frame: pd.DataFrame = SurvLoader().load_dataset(name)["df"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # its files were written by an older numpy
+        frame: pd.DataFrame = SurvLoader().load_dataset(name)["df"]
     duration = frame["time"].to_numpy(dtype=float)
     duration = np.maximum(duration, duration[duration > 0].min() / 2) * DAYS / duration.max()
     wanted = [c for c in frame if c not in ("pid", "event", "time") and c not in KNOWN_LATER.get(name, ())]

@@ -42,7 +42,7 @@ def check_names(playbook: Playbook, kinds: Collection[str]) -> list[str]:
 
 
 def check_monotone(playbook: Playbook, feature_set: FeatureSet) -> None:
-    """Raise PlaybookError where `training.monotone` names what is no feature, or a category without order."""
+    """Raise PlaybookError where `training.monotone` names no feature, or a category, which has no order."""
     for name in playbook.training.monotone:
         if name not in feature_set.names:
             near = difflib.get_close_matches(name, feature_set.names, n=1, cutoff=0.6)
