@@ -14,7 +14,7 @@ export ITERATIVE_DO_NOT_TRACK := 1
 export OMP_WAIT_POLICY := PASSIVE
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo test lint docs notebooks bench-features bench-explain clean
+.PHONY: help setup demo test lint docs notebooks bench-features bench-explain bench-quality clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,9 @@ bench-features: $(STAMP) ## features against Polars, DuckDB and pandas, one tabl
 
 bench-explain: $(STAMP) ## reasons, curves and explained scores against LightGBM's own, one thread; ARGS="--rows 20000" for less
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.explain $(ARGS)
+
+bench-quality: $(STAMP) ## survival curves against seven peers on public data sets, one table; ARGS="--sets GBSG2" for less
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.quality $(ARGS)
 
 clean: ## remove the environment and everything made
 	rm -rf $(VENV) $(VENV)-uv workspace .pytest_cache .mypy_cache .ruff_cache

@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Collection
 
+from features.catalogue import FeatureSet
 from veraison.errors import PlaybookError
 from veraison.playbook import Playbook
 
@@ -38,3 +39,17 @@ def check_names(playbook: Playbook, kinds: Collection[str]) -> list[str]:
                 f"journey.{key}: no event {absent[0]!r} ever occurs; the store holds: {known or 'nothing'}"
             )
     return warnings
+
+
+def check_monotone(playbook: Playbook, feature_set: FeatureSet) -> None:
+    """Raise PlaybookError where `training.monotone` names no feature, or a category, which has no order."""
+    for name in playbook.training.monotone:
+        if name not in feature_set.names:
+            near = difflib.get_close_matches(name, feature_set.names, n=1, cutoff=0.6)
+            raise PlaybookError(
+                f"training.monotone: no feature {name!r}"
+                + (f"; did you mean {near[0]!r}?" if near else "")
+                + "; `veraison features` lists their names"
+            )
+        if feature_set.names.index(name) in feature_set.categorical:
+            raise PlaybookError(f"training.monotone: {name!r} is a category, of which there is no more or less")

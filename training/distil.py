@@ -15,6 +15,7 @@ import numpy as np
 
 from data.log import Floats
 from training.forest import Forest, forest_of, predict
+from training.hazard import Directions, constraints
 from training.shapley import Explainer
 
 PARAMETERS: dict[str, Any] = {
@@ -38,11 +39,21 @@ class ExplainedModel:
 
     @staticmethod
     def fit(
-        features: Floats, log_odds: Floats, *, categorical: list[int] | None = None, seed: int = 7, threads: int = 2
+        features: Floats,
+        log_odds: Floats,
+        *,
+        categorical: list[int] | None = None,
+        seed: int = 7,
+        threads: int = 2,
+        monotone: Directions = (),
     ) -> "ExplainedModel":
-        """Learn (n,) log-odds from (n, f) features; the same input gives the same bytes."""
+        """Learn (n,) log-odds from (n, f) features; the same input gives the same bytes.
+
+        monotone : (f,) directions as for the hazard; the log-odds then hold them for every pair of rows
+        """
         data = lgb.Dataset(features, label=log_odds, categorical_feature=categorical or [], params={"verbosity": -1})
-        return ExplainedModel(lgb.train(PARAMETERS | {"seed": seed, "num_threads": threads}, data, ROUNDS))
+        settings = PARAMETERS | constraints(monotone) | {"seed": seed, "num_threads": threads}
+        return ExplainedModel(lgb.train(settings, data, ROUNDS))
 
     def contributions(self, features: Floats, threads: int = 1) -> tuple[Floats, Floats, float]:
         """(n,) log-odds, (n, f) contributions and the base; ``log-odds == base + contributions``, added in order."""

@@ -7,38 +7,50 @@ import numpy as np
 import polars as pl
 
 from data.events import isoformat
-from data.log import EventLog, Floats
+from data.log import Codes, EventLog, Floats, Ints
 from features import compute
 from features.catalogue import FeatureSet
 from features.learning import learn
+from training import curve
 from training.bundle import Bundle
+from training.competing import incidence
 from training.distil import ExplainedModel
-from training.hazard import LARGEST_LOG_RATIO, HazardModel
-from training.landmarks import Bools, Landmarks, Outcomes
+from training.hazard import LARGEST_LOG_RATIO, Directions, HazardModel
+from training.landmarks import Bools, Landmarks, Outcomes, weights
+from training.metrics import auc
 from training.sets import examples
 from veraison.errors import TrainingError
 from veraison.playbook import Playbook
 
 REFERENCE_ROWS = 5_000
+EXPLAINED_ROWS = 60_000
+"""So many landmarks at most teach the explained probability: two hundred small trees need no more."""
+NEGLIGIBLE_GAP = 0.001
+"""Mean |difference| of chances that is no matter: where hardly anything tells leads apart, R2 is poor and harmless."""
+_DIRECTIONS = {"rising": 1, "falling": -1}
 
 
 @dataclass(frozen=True)
 class TrainingSet:
     """Landmarks with their features and what became of them, as known at one snapshot.
 
+    person    : (n,) code in the log of the person each lead is
     features  : (n, f) columns of `feature_set`
     outcomes  : (n,) conversions
     ripening  : (n,) readiness; `ripens` says which rows can be used for it
     converted : different leads that converted
+    incidence : share of the landmarks that was won, lost or opted out within each horizon (training.competing)
     """
 
     pairs: Landmarks
+    person: Codes
     feature_set: FeatureSet
     features: Floats
     outcomes: Outcomes
     ripening: Outcomes
     ripens: Bools
     converted: int
+    incidence: dict[str, dict[str, float]]
 
 
 def training_set(log: EventLog, playbook: Playbook, *, before: int) -> TrainingSet:
@@ -59,7 +71,10 @@ def training_set(log: EventLog, playbook: Playbook, *, before: int) -> TrainingS
         )
     feature_set = learn(log, playbook, pairs.lead, pairs.as_of, before=before)
     features = compute.batch(log, feature_set, pairs.lead, pairs.as_of, pairs.started)
-    return TrainingSet(pairs, feature_set, features, outcomes, found.ripening, found.ripens, converted)
+    ended = incidence(log, playbook, pairs, outcomes, before)
+    return TrainingSet(
+        pairs, person, feature_set, features, outcomes, found.ripening, found.ripens, converted, ended
+    )  # fmt: skip
 
 
 def fit(
@@ -71,17 +86,30 @@ def fit(
                 landmarks typical, so that the average of all reasons starts at 50
     """
     horizons, seed = playbook.horizons.days, playbook.training.seed
-    settings: dict[str, Any] = {"categorical": data.feature_set.categorical, "seed": seed, "threads": threads}
+    settings: dict[str, Any] = {
+        "categorical": data.feature_set.categorical,
+        "seed": seed,
+        "threads": threads,
+        "monotone": _directions(data.feature_set, playbook),
+    }
     hazard: dict[str, Any] = settings | {"settings": playbook.training.model.chosen}
-    conversion = HazardModel.fit(data.features, data.outcomes, horizons, **hazard)
-    readiness = None
-    if playbook.has_readiness and data.ripening[data.ripens].within(max(horizons)).any():
-        readiness = HazardModel.fit(data.features[data.ripens], data.ripening[data.ripens], horizons, **hazard)
-    at_primary = int(np.searchsorted(conversion.edges, playbook.horizons.primary))
-    until = np.maximum(conversion.cumulative(data.features, threads)[:, at_primary], 1e-12)
-    log_odds = np.clip(until + np.log(-np.expm1(-until)), -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
-    explained = ExplainedModel.fit(data.features, log_odds, **settings)
-    served = explained.log_odds(data.features, threads)
+    weight = weights(data.pairs, data.person, playbook.training.landmark_decay)
+    conversion = HazardModel.fit(data.features, data.outcomes, horizons, weight=weight, **hazard)
+    readiness, ripens = None, data.ripens
+    if playbook.has_readiness and data.ripening[ripens].within(max(horizons)).any():
+        ripening = data.ripening[ripens]
+        readiness = HazardModel.fit(data.features[ripens], ripening, horizons, weight=weight[ripens], **hazard)
+    rows = _some(len(data.pairs), EXPLAINED_ROWS, seed)
+    features = data.features[rows]
+    cumulative = conversion.cumulative(features, threads)
+    at = np.searchsorted(conversion.edges, horizons)
+    log_odds = _log_odds(cumulative[:, at])
+    primary = horizons.index(playbook.horizons.primary)
+    explained = ExplainedModel.fit(features, log_odds[:, primary], **settings)
+    served = explained.log_odds(features, threads)
+    probability, bent = np.empty((len(rows), len(horizons))), np.empty_like(cumulative)
+    curve.bend(conversion.edges, cumulative, served, np.array(horizons, dtype=float), primary, probability, bent)
+    found = fidelity(log_odds, probability, data.outcomes[rows], playbook)
     if base_odds is None or playbook.scoring.reset_base:
         base_odds = float(np.exp(served.mean()))
     facts = {
@@ -91,7 +119,8 @@ def fit(
         "converted": data.converted,
         "playbook": playbook.fingerprint,
         "features": data.feature_set.fingerprint,
-        "fidelity": _fidelity(log_odds, served),
+        "fidelity": found,
+        "incidence": data.incidence,
     }
     return Bundle(
         playbook=playbook,
@@ -101,26 +130,72 @@ def fit(
         explained=explained,
         base_odds=base_odds,
         facts=facts,
-        reference=_reference(data, served, seed),
+        reference=_reference(data, explained, seed, threads),
     )
 
 
-def _fidelity(log_odds: Floats, served: Floats) -> dict[str, float]:
-    """How well the served probability repeats the hazard's: R2 of log-odds, mean and largest |difference| of chance."""
-    gap = np.abs(1 / (1 + np.exp(-log_odds)) - 1 / (1 + np.exp(-served)))
-    spread = float(log_odds.var())
-    return {
-        "r2": 1.0 - float(((log_odds - served) ** 2).mean()) / spread if spread > 0 else 1.0,
-        "mean_gap": float(gap.mean()),
-        "largest_gap": float(gap.max()),
-    }
+def _directions(feature_set: FeatureSet, playbook: Playbook) -> Directions:
+    """Those of `training.monotone`; names that these features do not have are `checks.check_monotone`'s to refuse."""
+    named = playbook.training.monotone
+    return tuple(_DIRECTIONS.get(named.get(name, ""), 0) for name in feature_set.names)
 
 
-def _reference(data: TrainingSet, served: Floats, seed: int) -> pl.DataFrame:
-    rows = np.arange(len(data.pairs))
-    if len(rows) > REFERENCE_ROWS:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, REFERENCE_ROWS, replace=False))
+def _log_odds(hazard: Floats) -> Floats:
+    """Log-odds of the event from its cumulative hazard, within what LightGBM and float64 can tell apart."""
+    hazard = np.maximum(hazard, 1e-12)
+    found: Floats = np.clip(hazard + np.log(-np.expm1(-hazard)), -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
+    return found
+
+
+def fidelity(log_odds: Floats, served: Floats, outcomes: Outcomes, playbook: Playbook) -> dict[str, float]:
+    """How well the served probabilities repeat the hazard's, at each horizon (``r2_7d``) and the primary one (``r2``).
+
+    r2          : of log-odds; 1 is a perfect repetition
+    mean_gap    : mean |difference| of the probabilities
+    largest_gap : largest one
+    auc_gap     : AUC of the hazard's less that of the served, on landmarks followed so long; none with one class
+
+    log_odds : (n, h) the hazard's
+    served   : (n, h) probabilities
+    Raises   : TrainingError where R2 is below `training.min_fidelity`: reasons would speak of another model
+    """
+    found: dict[str, float] = {}
+    for place, days in enumerate(playbook.horizons.days):
+        theirs, ours = log_odds[:, place], served[:, place]
+        meant = 1 / (1 + np.exp(-theirs))
+        again = np.clip(np.log(ours / (1 - ours)), -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
+        spread, gap = float(theirs.var()), np.abs(meant - ours)
+        settled, happened = outcomes.settled(days), outcomes.within(days)
+        figures = {
+            "r2": 1.0 - float(((theirs - again) ** 2).mean()) / spread if spread > 0 else 1.0,
+            "mean_gap": float(gap.mean()),
+            "largest_gap": float(gap.max()),
+        }
+        if 0 < happened[settled].sum() < settled.sum():
+            figures["auc_gap"] = auc(happened[settled], meant[settled]) - auc(happened[settled], ours[settled])
+        if figures["r2"] < playbook.training.min_fidelity and figures["mean_gap"] > NEGLIGIBLE_GAP:
+            raise TrainingError(
+                f"the explained probability repeats the model's too poorly at {days} days: R2 {figures['r2']:.3f}, "
+                f"training.min_fidelity asks for {playbook.training.min_fidelity}; leave families of features out "
+                "(features.without), or lower training.min_fidelity and read reasons with care"
+            )
+        found |= {f"{name}_{days}d": value for name, value in figures.items()}
+        if days == playbook.horizons.primary:
+            found |= figures
+    return found
+
+
+def _some(count: int, most: int, seed: int) -> Ints:
+    """All rows, or a random part of them, ascending."""
+    if count <= most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
+
+
+def _reference(data: TrainingSet, explained: ExplainedModel, seed: int, threads: int) -> pl.DataFrame:
+    rows = _some(len(data.pairs), REFERENCE_ROWS, seed)
+    served = explained.log_odds(data.features[rows], threads)
     frame = pl.DataFrame(data.features[rows], schema=data.feature_set.names)
     return frame.with_columns(
-        probability=pl.Series(1 / (1 + np.exp(-served[rows]))), landmark_day=pl.Series(data.pairs.day[rows])
+        probability=pl.Series(1 / (1 + np.exp(-served))), landmark_day=pl.Series(data.pairs.day[rows])
     )

@@ -13,6 +13,7 @@ from training import hazard, provenance
 from training.audit.finding import refuse
 from training.audit.histories import audit_log
 from training.bundle import Bundle
+from training.checks import check_monotone
 from training.evaluate import OURS, Judged, judge, later_pairs, measure
 from training.fit import fit, training_set
 from training.landmarks import conversions, landmarks
@@ -54,6 +55,7 @@ def train(
     """
     say(f"collecting what was known before {isoformat(before)}")
     data = training_set(log, playbook, before=before)
+    check_monotone(playbook, data.feature_set)
     say(f"{len(data.pairs):,} landmarks, {data.converted:,} conversions, {len(data.feature_set.names)} features")
     refuse(audit_log(log, playbook, data, before=before), playbook.training.allow_leaks, say)
     judged, figures = _measure_past(log, playbook, before, threads, say)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from data.events import MICROS_PER_DAY, micros
 from data.journey import Status, first_ripening, standing
-from data.log import NEVER, EventLog, Floats, Ints
+from data.log import NEVER, Codes, EventLog, Floats, Ints
 from veraison.playbook import Playbook
 
 MINUTE = 60_000_000
@@ -134,6 +134,29 @@ def ripenings(log: EventLog, playbook: Playbook, pairs: Landmarks, before: int) 
     outcomes, usable = _outcomes(playbook, pairs, when, before)
     in_truth = standing(_as_it_happened(log, before), playbook.journey, person, pairs.as_of)
     return outcomes, usable & ~pairs.ready & (in_truth.ready == NEVER)
+
+
+def weights(pairs: Landmarks, person: Ints | Codes, exponent: float) -> Floats:
+    """(n,) how much each pair counts in training: the k-th of a person's as ``k ** -exponent``; 1 on average.
+
+    person   : (n,) whose pair it is
+    exponent : 0 counts all alike; 1 lets eight landmarks of a person count as 2.7
+
+    Only the past decides. To divide by the number of a person's landmarks would not do: who converts early has few, so
+    winners would weigh more for having won, and every probability would come out too high.
+
+    >>> pairs = Landmarks(*(np.zeros(3, dtype=np.int64),) * 6)
+    >>> weights(pairs, np.array([5, 5, 6]), exponent=1.0).tolist()
+    [1.2, 0.6, 1.2]
+    """
+    order = np.lexsort((pairs.as_of, person))
+    sorted_person = person[order]
+    first = np.searchsorted(sorted_person, sorted_person)
+    turn = np.empty(len(pairs))
+    turn[order] = np.arange(len(pairs)) - first + 1.0
+    counted = turn**-exponent
+    found: Floats = counted / counted.mean()
+    return found
 
 
 def earliest_birth(log: EventLog, pairs: Landmarks, before: int) -> Ints:

@@ -219,17 +219,23 @@ class Training(_Table):
     """How training sets are made.
 
     landmark_days    [0, 1, 3, 7, 14, 30, 60, 90]  days after its start at which each lead is looked at
+    landmark_decay   0.0 the k-th look at a lead counts as k ** -landmark_decay: 0 all alike, 1 long histories far less
     gap_days         1   days that keep the leads that evaluate apart from those that train
     min_conversions  40  fewer leads that convert than this: no model
     allow_leaks      []  traits, kinds of event and features that train although the leakage audit says `leak`
+    min_fidelity     0.9 least R2 with which the explained probability must repeat the hazard model's: else no model
+    monotone         {}  feature = "rising" or "falling": the chance to convert may only rise, or fall, with it
     seed             7   same seed and same events, same model
     model            {}  settings of the hazard: see ModelSettings
     """
 
     landmark_days: tuple[Whole, ...] = (0, 1, 3, 7, 14, 30, 60, 90)
+    landmark_decay: float = Field(default=0.0, ge=0, le=1, strict=True)
     gap_days: Whole = Field(default=1, ge=0, le=365)
     min_conversions: Whole = Field(default=40, ge=10)
     allow_leaks: tuple[Name, ...] = ()
+    min_fidelity: float = Field(default=0.9, ge=0, lt=1, strict=True)
+    monotone: dict[str, Literal["rising", "falling"]] = Field(default_factory=dict)
     seed: Whole = Field(default=7, ge=0, lt=2**31)
     model: ModelSettings = ModelSettings()
 

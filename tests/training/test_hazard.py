@@ -96,7 +96,7 @@ def test_average_rates_are_events_a_day_and_never_zero():
     periods = person_periods(
         outcomes_of(np.zeros(1000), np.full(1000, 10.0), np.ones(1000)), np.array([0.0, 5.0, 30.0])
     )
-    rates = baseline_rates(periods, 2)
+    rates = baseline_rates(periods, np.ones(len(periods)), 2)
     assert rates[1] == pytest.approx(1000 / 5000, rel=0.01)
     assert 0 < rates[0] < 1e-4
 
@@ -175,3 +175,60 @@ def test_a_curve_is_what_the_booster_says_of_each_bin():
             hazard.append(model.rates[place] * (model.edges[place + 1] - model.edges[place]) * np.exp(ratio))
         expected = np.cumsum(np.column_stack(hazard), axis=1)
         np.testing.assert_allclose(model.cumulative(features)[:, 1:], expected, rtol=1e-13)
+
+
+def test_rare_events_are_neither_bent_up_nor_down():
+    """One in two hundred: no class weight, no resampling without its price, so predicted and seen events agree."""
+    rng = np.random.default_rng(4)
+    features = rng.normal(size=(60_000, 3))
+    chance = 0.005 * np.exp(features[:, 0] - 0.5)
+    life = rng.exponential(-30 / np.log1p(-np.minimum(chance, 0.9)))
+    outcomes = outcomes_of(np.zeros(60_000), np.minimum(life, 30), life <= 30)
+    train, test = np.arange(30_000), np.arange(30_000, 60_000)
+    assert outcomes.event.mean() == pytest.approx(0.005, rel=0.2)
+    model = HazardModel.fit(features[train], outcomes[train], (7, 30), threads=1)
+    predicted = -np.expm1(-model.cumulative(features[test])[:, -1])
+    seen = outcomes.event[test]
+    assert abs(seen.sum() - predicted.sum()) < 3 * np.sqrt(seen.sum() + outcomes.event[train].sum())
+    top = predicted >= np.quantile(predicted, 0.9)
+    assert abs(seen[top].sum() - predicted[top].sum()) < 4 * np.sqrt(seen[top].sum())
+
+
+def test_a_part_of_the_rows_without_event_gives_the_same_rates(two_groups, monkeypatch):
+    features, outcomes, whole = two_groups
+    monkeypatch.setattr(hazard, "EVENT_FREE", 15_000)
+    part = HazardModel.fit(features, outcomes, HORIZONS, threads=1)
+    assert len(person_periods(outcomes, whole.edges)) > 2 * 15_000
+    np.testing.assert_array_equal(part.rates, whole.rates)
+    means = [model.cumulative(features)[:, -1].mean() for model in (whole, part)]
+    assert means[1] == pytest.approx(means[0], rel=0.03)
+    by_group = [part.cumulative(features[features[:, 0] == group])[:, -1].mean() / 90 for group in (0, 1)]
+    np.testing.assert_allclose(by_group, [0.01, 0.03], rtol=0.1)
+
+
+def test_rows_left_out_are_counted_by_those_kept(two_groups):
+    _, outcomes, model = two_groups
+    periods = person_periods(outcomes, model.edges)
+    each = np.random.default_rng(0).uniform(0.5, 1.5, len(periods))
+    kept, weight = hazard.sampled(periods, each, 5_000, seed=7)
+    assert kept.event.sum() == periods.event.sum()
+    assert len(kept) == 5_000 + int(periods.event.sum())
+    free, all_free = kept.event == 0, periods.event == 0
+    np.testing.assert_array_equal(weight[~free], each[periods.event > 0])
+    assert (weight * kept.exposure)[free].sum() == pytest.approx((each * periods.exposure)[all_free].sum(), rel=0.05)
+
+
+def test_weights_move_the_average(two_groups):
+    features, outcomes, model = two_groups
+    weight = np.where(features[:, 0] == 1, 3.0, 1.0)
+    heavy = HazardModel.fit(features, outcomes, HORIZONS, threads=1, weight=weight)
+    assert heavy.rates.mean() > 1.1 * model.rates.mean()
+    by_group = [heavy.cumulative(features[features[:, 0] == group])[:, -1].mean() / 90 for group in (0, 1)]
+    np.testing.assert_allclose(by_group, [0.01, 0.03], rtol=0.1)
+
+
+def test_a_direction_against_the_data_leaves_no_effect(two_groups):
+    features, outcomes, _ = two_groups
+    falling = HazardModel.fit(features, outcomes, HORIZONS, threads=1, monotone=(-1, 0))
+    low, high = np.array([[0.0, 0.0]]), np.array([[1.0, 0.0]])
+    assert (falling.cumulative(high) <= falling.cumulative(low) + 1e-12).all()
