@@ -72,7 +72,8 @@ class Resampling:
     def mean(self, values: Floats) -> Floats:
         """(1 + draws,) means of (n,) values."""
         width = self.counts.shape[1]
-        total = self.counts @ np.bincount(self.lead, values, width)
+        # Not a matrix product: its last bits depend on how many draws there are, and a figure must not.
+        total = (self.counts * np.bincount(self.lead, values, width)).sum(axis=1)
         size = self.counts @ np.bincount(self.lead, minlength=width)
         with np.errstate(invalid="ignore", divide="ignore"):
             found: Floats = np.where(size > 0, total / np.maximum(size, 1), np.nan)

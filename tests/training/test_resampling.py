@@ -116,3 +116,12 @@ def test_weighted_measures_are_those_of_scikit_learn():
         assert found["brier"][place] == pytest.approx(theirs.brier_score_loss(happened, chance, **of))
         inside = np.clip(chance, 1e-12, 1 - 1e-12)
         assert found["log_loss"][place] == pytest.approx(theirs.log_loss(happened, inside, **of))
+
+
+def test_a_figure_does_not_depend_on_the_number_of_draws():
+    rng = np.random.default_rng(6)
+    person, chance = rng.integers(0, 700, 5_000), rng.random(5_000)
+    happened = rng.random(5_000) < chance
+    few, many = (Resampling.of(person, draws=draws).ranked(happened, chance) for draws in (2, 41))
+    for metric, values in few.items():
+        assert values.tobytes() == many[metric][:3].tobytes(), metric
