@@ -171,5 +171,5 @@ def test_a_line_that_cannot_be_typed_is_found():
     assert misuse("veraison frobnicate")
     assert misuse("veraison score --frobnicate")
     assert misuse("veraison explain")
-    assert misuse("veraison models promote x")
+    assert misuse("veraison models promote")
     assert misuse("veraison ingest a.ndjson --mapping m.toml  # a remark") is None
