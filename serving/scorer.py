@@ -3,7 +3,6 @@
 Every asked pair is a row of the answer; a pair that is not scored says why in its ``status``.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,41 +15,13 @@ from data.journey import Status, standing
 from data.log import NEVER, EventLog, Floats, Ints
 from data.scorelog import LoggedScore
 from features import compute
-from features.words import Language, describe, shown_value
+from features.words import Language
 from serving import tables
 from serving.decisions import grade
+from serving.reasons import OTHER_SIGNALS, OTHER_WORDS, Reason, reasons_of
 from training.bundle import Bundle
 
 SHOWN_REASONS = 8
-OTHER_SIGNALS = "other_signals"
-_OTHER = {"en": "all other signals together", "fr": "tous les autres signaux réunis"}
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One part of a score, in points; positive raises it.
-
-    feature : the column's name, or ``other_signals`` for what is left over
-    value   : what is known (a number, a category's name), None where nothing is
-    """
-
-    feature: str
-    value: float | str | None
-    points: float
-    text: str
-
-    @property
-    def type(self) -> str:
-        return "negative" if self.points < 0 else "positive"
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "feature": self.feature,
-            "value": self.value,
-            "points": self.points,
-            "type": self.type,
-            "text": self.text,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +111,7 @@ class Scores:
             probabilities=dict(zip(self.bundle.horizon_names, map(float, self.probability[at]), strict=True)),
             ready=None if ready_at is not None else (p10, p50, p90),
             ready_at=ready_at,
-            reasons=self._reasons(at, language, shown),
+            reasons=reasons_of(self.bundle.feature_set, self.features[at], self.points[at], language, shown),
         )
 
     def rows(self, language: Language = "en", shown: int = SHOWN_REASONS) -> list[ExplainedScore]:
@@ -151,7 +122,7 @@ class Scores:
         """The columns of `veraison score`, one row a pair; reasons as JSON text."""
         at, names, horizons = self.scored, self.bundle.feature_set, self.bundle.horizon_names
         waiting = np.where(self.ready_at == NEVER, at, -1)  # who is ready already has a day instead
-        texts = tables.ReasonTexts(names, language, SHOWN_REASONS, (OTHER_SIGNALS, _OTHER[language]))
+        texts = tables.ReasonTexts(names, language, SHOWN_REASONS, (OTHER_SIGNALS, OTHER_WORDS[language]))
         grades = tables.grades_of(self.score, self.bundle.playbook.scoring.grades)
         p10, p50, p90 = (tables.spread(self.ready[:, level], waiting) for level in range(3))
         ready_at = pl.Series(np.where(at >= 0, self.ready_at, NEVER), dtype=pl.Int64).replace(NEVER, None)
@@ -196,25 +167,6 @@ class Scores:
                 vector=None if at < 0 else self.features[at],
                 answer=one.to_dict(),
             )
-
-    def _reasons(self, at: int, language: Language, shown: int) -> tuple[Reason, ...]:
-        points = self.points[at]
-        order = np.argsort(-np.abs(points), kind="stable")
-        top = [int(place) for place in order[:shown] if points[place] != 0]
-        names, feature_set = self.bundle.feature_set.names, self.bundle.feature_set
-        found = [
-            Reason(
-                names[place],
-                shown_value(feature_set, place, float(self.features[at, place])),
-                float(points[place]),
-                describe(feature_set, place, float(self.features[at, place]), language),
-            )
-            for place in top
-        ]
-        rest = math.fsum(points[order[shown:]].tolist())
-        if rest != 0:
-            found.append(Reason(OTHER_SIGNALS, None, rest, _OTHER[language]))
-        return tuple(found)
 
 
 def visible_leads(log: EventLog, as_of: int) -> list[str]:

@@ -14,7 +14,8 @@ from data.journey import Status
 from data.store import Store
 from serving import decisions
 from serving.decisions import grade
-from serving.scorer import OTHER_SIGNALS, score
+from serving.reasons import OTHER_SIGNALS, reasons_of
+from serving.scorer import SHOWN_REASONS, score
 from tests import market
 from tests.histories import alias, at, identify, log_of, track
 from training.bundle import Bundle
@@ -209,8 +210,7 @@ def test_a_logged_score_can_be_made_again_from_its_own_row(scores, tmp_path):
         base, points, points_score = bundle.points(again)
         assert (float(points_score[0]), base) == (row.score, one.base)
         assert float(again.probability[0, bundle.primary]) == row.probability
-        by_name = dict(zip(bundle.feature_set.names, points[0].tolist(), strict=True))
-        assert all(by_name[r.feature] == r.points for r in one.reasons if r.feature != OTHER_SIGNALS)
+        assert one.reasons == reasons_of(bundle.feature_set, row.vector, points[0], "en", SHOWN_REASONS)
 
 
 def test_answers_that_are_made_already_are_logged_as_they_are(scores):

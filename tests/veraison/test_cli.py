@@ -16,7 +16,8 @@ import sqlalchemy as sa
 
 from data import scorelog
 from data.store import Store
-from serving.scorer import ExplainedScore, Reason
+from serving.reasons import Reason
+from serving.scorer import ExplainedScore
 from veraison.cli import common, main
 from veraison.cli.scores import card
 from veraison.settings import Workspace
