@@ -12,25 +12,10 @@ from typing import Any
 from data.log import Floats
 from features.catalogue import FeatureSet
 from features.words import Language, describe, shown_value
+from serving.evidence import Evidence
 
 OTHER_SIGNALS = "other_signals"
 OTHER_WORDS: dict[Language, str] = {"en": "all other signals together", "fr": "tous les autres signaux réunis"}
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """An event, or a known trait, that a reason rests on. Both were visible at the moment of the score.
-
-    name     : the kind of the event, or the trait
-    at       : when the event occurred, or since when the trait is what it is (microseconds UTC)
-    event_id : of an event
-    value    : of a trait, as it was sent
-    """
-
-    name: str
-    at: int
-    event_id: str | None = None
-    value: float | str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +25,8 @@ class Reason:
     feature  : the column that carries most of the points, or ``other_signals`` for what is left over
     value    : what is known of that column (a number, a category's name), None where nothing is
     group    : key of the group of columns whose points these are, see features.catalogue.FeatureSet.group_of
-    about    : the group in words; of answers about one lead, as is `evidence`, newest first
+    about    : the group in words, and
+    evidence : what the reason rests on, newest first; both None but in answers about one lead
     """
 
     feature: str
@@ -56,7 +42,10 @@ class Reason:
         return "negative" if self.points < 0 else "positive"
 
     def to_dict(self) -> dict[str, Any]:
-        """As the API and the column ``reasons`` have it, but for the evidence, which serving.details writes."""
+        """As the API and the column ``reasons`` have it."""
+        detail: dict[str, Any] = {}
+        if self.evidence is not None:
+            detail = {"about": self.about, "evidence": [one.to_dict() for one in self.evidence]}
         return {
             "feature": self.feature,
             "group": self.group,
@@ -64,6 +53,7 @@ class Reason:
             "points": self.points,
             "type": self.type,
             "text": self.text,
+            **detail,
         }
 
 
@@ -102,7 +92,7 @@ def reasons_of(
 
 
 def _sum(parts: Iterable[float]) -> float:
-    """One after the other, as the compiled sums of serving.tables: not `sum`, which corrects itself in later Pythons."""
+    """One after the other, as serving.tables sums: not `sum`, which corrects itself in later Pythons."""
     total = 0.0
     for part in parts:
         total += part

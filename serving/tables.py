@@ -154,7 +154,7 @@ def _summed(points, member, offsets, sums):  # type: ignore[no-untyped-def]  # n
 
 @numba.njit(cache=True, nogil=True)
 def _carrying(points, member, offsets, sums, row, group, place):  # type: ignore[no-untyped-def]  # numba infers
-    """Fill `place` with the column that carries most of each (row, group) sum, the first of those that carry as much."""
+    """Fill `place` with the column that carries most of each (row, group) sum; of equals, the first."""
     for k in range(len(row)):
         r, g = row[k], group[k]
         rises = sums[r, g] > 0

@@ -143,7 +143,7 @@ def show(scores: "Scores", out_path: str | None, top: int, language: "Language")
         out.print(top_table(scores, top, language))
     else:
         write(scores.table(language), Path(out_path))
-        counts = f"{len(scores):,} rows, {int((scores.scored >= 0).sum()):,} scored"
+        counts = f"{len(scores):,} rows, {int((scores.shown >= 0).sum()):,} scored"
         errors.print(f"{counts}: {out_path}", soft_wrap=True, markup=False)
 
 
@@ -158,6 +158,7 @@ def explain(
 
     Example: veraison explain L00042 --lang fr
     """
+    from serving.details import in_detail  # noqa: PLC0415
     from serving.models import load_champion  # noqa: PLC0415
     from serving.scorer import score  # noqa: PLC0415
 
@@ -166,7 +167,8 @@ def explain(
     bundle = load_champion(where.workspace)
     with where.store(keys=bundle.playbook.identity.keys) as store:
         now = moment(as_of, store)
-        one = score(bundle, store.history([lead]), [lead], [now]).row(0, language)
+        log = store.history([lead])
+        one = in_detail(score(bundle, log, [lead], [now]), log, language=language)
     if one.status == "unknown":
         raise UnknownLeadError(f"lead {lead!r}: no event of it is known before {isoformat(now)}")
     out.print(card(one, bundle.playbook.horizons.primary, language))
@@ -220,7 +222,7 @@ def write(table: pl.DataFrame, path: Path) -> None:
 def top_table(scores: "Scores", top: int, language: "Language") -> Table:
     """The best leads, with their weightiest reason."""
     french = language == "fr"
-    rows = np.flatnonzero(scores.scored >= 0)
+    rows = np.flatnonzero(scores.shown >= 0)
     best = rows[np.argsort(-scores.score[scores.scored[rows]], kind="stable")][:top]
     title = f"{len(rows):,} " + ("prospects notés" if french else "leads scored")
     table = Table(title=title, title_justify="left")
