@@ -10,13 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.events import isoformat
+from data.journey import standing
 from data.store import Store
+from features import compute
+from features.catalogue import Op
 from serving import whatif
 from serving.details import in_detail
 from serving.evidence import Evidence, evidence, missing
 from serving.reasons import OTHER_SIGNALS
 from serving.scorer import score
 from tests import market
+from tests.features import worlds
 from tests.histories import at, identify, log_of, named, track
 
 NOW = at(50)
@@ -34,9 +38,15 @@ STORY = (
 )
 
 
-def behind(column, *more, as_of=NOW):
-    log = log_of(*named(STORY), *more)
-    return evidence(log, market.bundle(), int(log.codes(["a"])[0]), as_of, column)
+def with_set(feature_set):
+    """The bundle of the market with another feature set: what needs no model can be asked of it."""
+    return replace(market.bundle(), feature_set=feature_set)
+
+
+def behind(column, *events, as_of=NOW, bundle=None):
+    log = log_of(*named(events or STORY))
+    bundle = with_set(replace(market.bundle().feature_set, chosen=None)) if bundle is None else bundle
+    return evidence(log, bundle, int(log.codes(["a"])[0]), as_of, column)
 
 
 def told(column, **how):
@@ -65,6 +75,46 @@ def told(column, **how):
 )
 def test_the_newest_events_or_the_trait_stand_behind_a_column(column, expected):
     assert told(column) == expected
+
+
+RICH_STORY = (
+    track("a", "Quote", 1, value=2),
+    replace(track("a", "Quote", 2), actor="Petit"),
+    replace(track("a", "Mail Sent", 3), actor="Durand"),
+    replace(track("a", "Lead Created", 4), actor="machine"),
+    track("a", "Called", 5),
+    track("a", "Rare", 6),
+    identify("a", 7, company="acme.fr", email="x@acme.fr", source="fair"),
+    identify("b", 7, company="acme.fr"),
+    track("b", "Quote", 8),
+)
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        ("actors", [("Lead Created", 4), ("Mail Sent", 3), ("Quote", 2)]),
+        ("rate__actor", [("Lead Created", 4), ("Mail Sent", 3), ("Quote", 2)]),
+        ("rate__source", [("source", 7)]),
+        ("colleagues", [("company", 7)]),
+        ("colleague_acts__30d", [("company", 7)]),
+        ("custom__quotes_at_night", [("Called", 5), ("Quote", 2), ("Quote", 1)]),
+        ("trait__gone", []),
+        ("profile", [("source", 7), ("email", 7), ("company", 7)]),
+    ],
+)
+def test_evidence_of_people_companies_and_a_firms_own_features(column, expected):
+    bundle = with_set(worlds.everything())
+    found = behind(column, *RICH_STORY, bundle=bundle)
+    assert sorted((one.name, round((one.at - at(0)) / (at(1) - at(0)), 6)) for one in found) == sorted(expected)
+
+
+def test_a_sequence_rests_on_both_of_its_kinds():
+    bundle = with_set(worlds.everything())
+    for column, one in zip(bundle.feature_set.names, bundle.feature_set.features, strict=True):
+        if one.op is Op.sequence:
+            kinds = {found.name for found in behind(column, *RICH_STORY, bundle=bundle)}
+            assert kinds == {one.subject, one.then} & {event.kind for event in RICH_STORY}
 
 
 def test_evidence_says_which_event_and_which_value():
@@ -188,6 +238,31 @@ def test_the_vector_is_that_of_a_store_which_holds_the_act(open_leads):
             expected = stored.features[stored.scored[sorted(mine).index(log.leads[place])]]
             assert found.tobytes() == expected.tobytes()
             assert found.tobytes() != features.tobytes()
+
+
+@given(st.data())
+def test_any_history_gives_the_vector_of_a_store_which_holds_the_act(data):
+    """With columns of every op: sequences, decays, people, colleagues, rates, a firm's own features."""
+    beginning = data.draw(worlds.beginnings)
+    events = data.draw(worlds.histories(beginning))
+    as_of = data.draw(worlds.moments(beginning)) + 1
+    feature_set = worlds.everything([("fair", beginning, 3, 1), ("Petit", beginning, 2, 1)])
+    bundle, log = with_set(feature_set), log_of(*events)
+    kinds = ["Quote", "Called", "Rare", "Mail Sent", "never seen"]
+    for code, lead in enumerate(log.leads):
+        seen = log.visible(code, as_of)
+        if seen.start == seen.stop or log.merged_at[code] < as_of:
+            continue
+        found = whatif.vectors(bundle, log, code, as_of, vector(log, bundle, lead, as_of), kinds)
+        for kind, row in zip(kinds, found, strict=True):
+            act = replace(track(lead, kind, 0), event_id="~", occurred_at=as_of - 1, known_at=as_of - 1)
+            assert row.tobytes() == vector(log_of(*events, act), bundle, lead, as_of).tobytes()
+
+
+def vector(log, bundle, lead, as_of):
+    code, moment = np.array([log.leads.index(lead)]), np.array([as_of])
+    started = standing(log, bundle.playbook.journey, code, moment).started
+    return compute.batch(log, bundle.feature_set, code, moment, started)[0]
 
 
 def test_comparisons_are_the_acts_that_move_the_score_most(open_leads):
