@@ -9,6 +9,7 @@ from features.words import Language
 from serving.evidence import evidence, missing
 from serving.reasons import OTHER_SIGNALS, Reason
 from serving.scorer import SHOWN_REASONS, ExplainedScore, Scores
+from serving.translations import Words
 from serving.whatif import comparisons
 
 
@@ -41,3 +42,20 @@ def in_detail(
             bundle, log, code, as_of, scores.features[at], float(scores.score[at]), language
         ) if compared else (),
     )  # fmt: skip
+
+
+def rests_on(reason: Reason, words: Words) -> str:
+    """The evidence of a reason in one phrase, with dates as the language writes them; empty where there is none.
+
+    >>> from serving.evidence import Evidence
+    >>> seen = (Evidence("Quote", 1_767_225_600_000_000, "m-1"), Evidence("Visited", 1_767_139_200_000_000, "m-2"))
+    >>> rests_on(Reason("since__inbound", 1.0, 3.5, "act of the lead: 1 day ago", evidence=seen), Words("en"))
+    'Quote 1 Jan 2026, Visited 31 Dec 2025'
+    """
+    phrases = []
+    for one in reason.evidence or ():
+        date = words.date(one.at)
+        if one.event_id is None:
+            date = words("since", date=date)
+        phrases.append(date if one.name == reason.about else f"{one.name} {date}")
+    return ", ".join(dict.fromkeys(phrases))

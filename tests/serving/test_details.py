@@ -14,11 +14,12 @@ from data.journey import standing
 from data.store import Store
 from features import compute
 from features.catalogue import Op
-from serving import whatif
-from serving.details import in_detail
+from serving import details, whatif
+from serving.details import in_detail, rests_on
 from serving.evidence import Evidence, evidence, missing
-from serving.reasons import OTHER_SIGNALS
+from serving.reasons import OTHER_SIGNALS, Reason
 from serving.scorer import score
+from serving.translations import Words
 from tests import market
 from tests.features import worlds
 from tests.histories import at, identify, log_of, named, track
@@ -205,11 +206,24 @@ def test_what_is_known_later_changes_no_answer(more, seed):
     assert one == other
 
 
+def test_a_phrase_says_what_a_reason_rests_on_in_the_language_of_the_lead():
+    quotes = tuple(Evidence("Quote", at(day), f"m-{day}") for day in (2, 1.5, 1))
+    about = Reason("f", 1.0, 2.0, "x", "event:Quote", "Quote", quotes)
+    assert rests_on(about, Words("en")) == "3 Jan 2026, 2 Jan 2026"
+    assert rests_on(replace(about, about="Ce que fait le prospect"), Words("fr")) == (
+        "Quote 3 janv. 2026, Quote 2 janv. 2026"
+    )
+    country = (Evidence("country", at(1), value="FR"),)
+    assert rests_on(replace(about, about="country", evidence=country), Words("en")) == "since 2 Jan 2026"
+    assert rests_on(replace(about, about="Its company", evidence=country), Words("en")) == "country since 2 Jan 2026"
+    assert rests_on(replace(about, evidence=None), Words("en")) == ""
+
+
 # Comparisons
 
 
 def test_the_examples_of_the_docstrings_hold():
-    assert doctest.testmod(whatif).failed == 0
+    assert doctest.testmod(whatif).failed == doctest.testmod(details).failed == 0
 
 
 def test_only_acts_of_the_lead_are_compared():
