@@ -21,7 +21,8 @@ from features.words import Language
 from serving import scorer
 from serving.bodies import MAX_BYTES
 from serving.details import in_detail
-from serving.models import FOLDER
+from serving.leads import Leads
+from serving.models import FOLDER, ModelHolder
 from tests.service import Door, Market, door, market
 from veraison.settings import Workspace
 
@@ -308,6 +309,11 @@ def test_a_lead_of_which_nothing_but_its_creation_is_known_is_too_early(fresh: D
     (listed,) = fresh.get("/v1/leads?status=too_early").json()["leads"]
     assert (listed["score"], listed["probability"]) == (None, row["probability"])
     assert fresh.get("/v1/leads").json()["counts"] == {"too_early": 1}
+    ranking = Leads(
+        fresh.store, ModelHolder(fresh.market.workspace), fresh.market.playbook, lambda: fresh.clock[0]
+    ).ranking()
+    assert np.isnan(ranking.score).all()
+    assert ranking.probability.tolist() == [row["probability"]]
     (logged,) = scorelog.read(fresh.store)
     assert (logged.status, logged.score, logged.probability) == ("too_early", None, row["probability"])
 

@@ -229,6 +229,8 @@ def test_the_examples_of_the_docstrings_hold():
 def test_only_acts_of_the_lead_are_compared():
     assert {*market.bundle().feature_set.kinds} >= {"Visited", "Quote", "Mail Sent", "Accepted", "Lead Created"}
     assert sorted(whatif.acts_of(market.bundle())) == ["Quote", "Visited"]
+    careless = with_set(replace(market.bundle().feature_set, neutral=()))  # the playbook knows the journey by itself
+    assert sorted(whatif.acts_of(careless)) == ["Quote", "Visited"]
 
 
 def test_the_vector_is_that_of_a_store_which_holds_the_act(open_leads):
