@@ -3,7 +3,8 @@
 Kinds of event, categories, sequences and the histories of conversion rates are chosen from training data. Whatever
 appears later counts as ``other``: the columns of a model never depend on what is frequent today.
 
-A feature belongs to a *family*, the unit in which `docs/features.md` measures what it is worth.
+A feature belongs to a *family*, the unit in which `docs/features.md` measures what it is worth, and to a *group*, the
+unit in which a seller is told why: the columns of a group say much the same of a lead, and share its points.
 """
 
 import hashlib
@@ -81,6 +82,15 @@ FAMILY: dict[Op, Family] = {
     Op.rate: "rates", Op.colleagues: "account", Op.active_colleagues: "account", Op.colleague_acts: "account",
     Op.since_colleague: "account", Op.won_colleagues: "account", Op.custom: "custom",
 }  # fmt: skip
+
+_GROUP_OF_KINDS = {"all": "activity", "inbound": "activity", "outbound": "touches", "other": "other_events"}
+_GROUP_OF_OP = {
+    Op.age: "journey", Op.recent_kind: "journey", Op.stage: "journey", Op.in_stage: "journey", Op.actors: "people",
+    Op.last_actor: "people", Op.sequence: "sequences", Op.profile: "profile", Op.colleagues: "company",
+    Op.active_colleagues: "company", Op.colleague_acts: "company", Op.since_colleague: "company",
+    Op.won_colleagues: "company",
+}  # fmt: skip
+_OF_TRAITS = {Op.trait, Op.missing, Op.learned, Op.rate}
 
 _COUNTS = {
     Op.count, Op.active_days, Op.busiest_day, Op.stage, Op.actors, Op.profile, Op.colleagues, Op.active_colleagues,
@@ -308,6 +318,41 @@ class FeatureSet:
         if feature.op is Op.trait:
             return "number" if self.trait(feature.subject).kind == "number" else "category"
         return "count" if feature.op in _COUNTS else "flag" if feature.op in _FLAGS else "number"
+
+    def group_of(self, feature: Feature) -> str:
+        """The key of the group in which a column is a reason; features.groups has its words.
+
+        ``event:KIND`` (all columns of one kind), ``trait:NAME`` (its value, age, absence and rate), ``custom:NAME``, or
+        one of ``activity``, ``touches``, ``other_events``, ``journey``, ``people``, ``sequences``, ``profile`` and
+        ``company``.
+
+        >>> one = FeatureSet((7,), ("Quote",), (), (), (), (TraitSpec("country", "category"),))
+        >>> [one.group_of(one.features[one.names.index(name)]) for name in ("since__quote", "missing__country", "age")]
+        ['event:Quote', 'trait:country', 'journey']
+        """
+        if feature.op is Op.custom:
+            return f"custom:{feature.subject}"
+        if feature.op is Op.rate and feature.subject == "actor":
+            return "people"
+        if feature.op in _OF_TRAITS:
+            trait = self._traits.get(feature.subject)  # a rate can be of a trait without columns of its own
+            return "company" if trait is not None and trait.kind == "account" else f"trait:{feature.subject}"
+        if feature.op in _GROUP_OF_OP:
+            return _GROUP_OF_OP[feature.op]
+        return _GROUP_OF_KINDS.get(feature.subject, f"event:{feature.subject}")
+
+    @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """Keys of all groups, in the order of their first columns."""
+        return tuple(dict.fromkeys(self.group_of(one) for one in self.features))
+
+    @cached_property
+    def members(self) -> tuple[tuple[int, ...], ...]:
+        """For each of `groups` the places of its columns, ascending."""
+        found: dict[str, list[int]] = {key: [] for key in self.groups}
+        for place, one in enumerate(self.features):
+            found[self.group_of(one)].append(place)
+        return tuple(tuple(places) for places in found.values())
 
     def categories(self, feature: Feature) -> tuple[str, ...]:
         """What the codes 1, 2, ... of a category column stand for; 0 is any other."""

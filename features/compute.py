@@ -9,6 +9,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import numpy.typing as npt
 
 from data.domains import domain_kind
 from data.identity import fold
@@ -81,6 +82,37 @@ def vector(history: EventLog, feature_set: FeatureSet, lead_id: str, as_of: int,
     code = history.leads.index(lead_id)
     row: Floats = batch(history, feature_set, np.array([code]), np.array([as_of]), np.array([started]))[0]
     return row
+
+
+def counting(feature_set: FeatureSet, subject: str, kinds: list[str]) -> npt.NDArray[np.bool_]:
+    """(kinds,) whether an event of each kind counts in the columns of a subject: a kind's own, or a group's.
+
+    >>> one = FeatureSet((7,), ("Quote", "Mail"), ("Mail",), ("Won",), (), ())
+    >>> counting(one, "inbound", ["Quote", "Mail", "Won", "New"]).tolist()
+    [True, False, False, False]
+    >>> counting(one, "other", ["Quote", "Mail", "Won", "New"]).tolist()
+    [False, False, False, True]
+    """
+    slot = [*GROUPS, "", *feature_set.kinds].index(subject)
+    act_of = program_of(feature_set).act_of
+    acts = [act_of.get(kind, _ELSEWHERE) for kind in kinds]
+    return np.array(
+        [act >= 0 and slot in (act & slots.SLOT, act >> 16 & slots.SLOT, act >> 32) for act in acts], dtype=np.bool_
+    )
+
+
+def trait_rows(log: EventLog, feature_set: FeatureSet, names: list[str], lead: Ints, as_of: Ints) -> Ints:
+    """(pairs, names) the row of `log` that says what each trait is at each moment; -1 where it is not known.
+
+    Of the visible rows it is the one that is true of the latest moment, of those that can be read as the set says.
+    """
+    found = np.full((len(lead), len(names)), -1, dtype=np.int64)
+    if names:
+        kernel.sweep_traits(
+            log.trait_offsets, log.trait_known, log.trait_occurred, _readable(log, feature_set, names), len(names),
+            lead, as_of, found,
+        )  # fmt: skip
+    return found
 
 
 def behaviour(
@@ -206,12 +238,7 @@ def _beyond_events(
     place = {trait.name: column for column, trait in enumerate(feature_set.traits)}
     rated = [one.subject for one in feature_set.rates if one.subject != ACTOR]
     names = list(dict.fromkeys([*place, *rated]))  # a rate can be of a trait that has no column of its own
-    found = np.full((len(lead), len(names)), -1, dtype=np.int64)
-    if names:
-        kernel.sweep_traits(
-            log.trait_offsets, log.trait_known, log.trait_occurred, _readable(log, feature_set, names), len(names),
-            lead, as_of, found,
-        )  # fmt: skip
+    found = trait_rows(log, feature_set, names, lead, as_of)
     told = _told(log, feature_set, lead, as_of)
     for at, one in enumerate(feature_set.features):
         match one.op:
@@ -238,7 +265,10 @@ def _readable(log: EventLog, feature_set: FeatureSet, names: list[str]) -> Codes
     """(trait rows,) place of the row's trait in `names`, -1 where it is not in it or cannot be read as the set says."""
     column = _codes([names.index(name) if name in names else -1 for name in log.trait_names])
     rows = column[log.trait_name] if len(log.trait_name) else np.empty(0, dtype=np.int32)
-    for at, trait in enumerate(feature_set.traits):
+    for trait in feature_set.traits:
+        if trait.name not in names:
+            continue
+        at = names.index(trait.name)
         if trait.kind == "number":
             rows = np.where((rows == at) & np.isnan(log.trait_number), -1, rows)
         elif trait.kind == "email":

@@ -172,7 +172,11 @@ _PHRASES_EN: dict[Op, _Phrase] = {
         f"{o.s}: active on {_days_en(o.v)}" + (f" out of {o.f.short}" if o.f.short else " so far")
     ),
     Op.trend: _trend_en,
-    Op.decayed: lambda o: f"{o.s}: {_rounded(o.v)} lately (each weighs half after {_days_en(o.f.short)})",
+    Op.decayed: lambda o: (
+        f"no {o.s} lately"
+        if o.v < 0.05
+        else f"{o.s}: {_rounded(o.v)} lately (each weighs half after {_days_en(o.f.short)})"
+    ),
     Op.age: lambda o: "age of the lead not known" if o.missing else f"lead created {_ago_en(o.v)}",
     Op.gap_mean: lambda o: f"{o.s}: no rhythm yet" if o.missing else f"{o.s}: every {_span_en(o.v)} on average",
     Op.gap_longest: lambda o: f"{o.s}: no pause yet" if o.missing else f"{o.s}: longest pause {_span_en(o.v)}",
@@ -211,7 +215,11 @@ _PHRASES_FR: dict[Op, _Phrase] = {
     Op.first: lambda o: f"{o.s} : jamais" if o.missing else f"{o.s} : première fois {_ago_fr(o.v)}",
     Op.active_days: lambda o: f"{o.s} : actif {_days_fr(o.v)}" + (f" sur {o.f.short}" if o.f.short else " à ce jour"),
     Op.trend: _trend_fr,
-    Op.decayed: lambda o: f"{o.s} : {_rounded(o.v, ',')} ces derniers temps (moitié moins après {_days_fr(o.f.short)})",
+    Op.decayed: lambda o: (
+        f"aucun « {o.s} » ces derniers temps"
+        if o.v < 0.05
+        else f"{o.s} : {_rounded(o.v, ',')} ces derniers temps (moitié moins après {_days_fr(o.f.short)})"
+    ),
     Op.age: lambda o: "ancienneté inconnue" if o.missing else f"prospect créé {_ago_fr(o.v)}",
     Op.gap_mean: lambda o: (
         f"{o.s} : pas encore de rythme" if o.missing else f"{o.s} : tous les {_span_fr(o.v)} en moyenne"

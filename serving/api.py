@@ -15,6 +15,7 @@ from features.words import Language
 from serving import bodies
 from serving.access import Access
 from serving.bodies import Body
+from serving.details import in_detail
 from serving.intake import Intake, Taken, judged_message
 from serving.keys import Key
 from serving.leads import Lead, Leads
@@ -57,6 +58,7 @@ class ScoreRequest(BaseModel):
     as_of: str | None = None
     lang: Language = "en"
     reasons: Annotated[int, Field(ge=0, le=MAX_REASONS)] = SHOWN_REASONS
+    details: bool | None = None
 
     @model_validator(mode="after")
     def _says_whom(self) -> "ScoreRequest":
@@ -150,16 +152,21 @@ def router(leads: Leads, intake: Intake, access: Access, store: Store, models: M
     def score(body: Body) -> JSON:
         """Score leads by id, or the people in a list of events without storing any of it.
 
-        Scores by id at the service's own moment (no as_of) are kept in the prediction log.
+        Scores by id at the service's own moment (no as_of) are kept in the prediction log. With details, which are
+        given where one lead is asked for unless they are declined, an answer has what it rests on: the evidence of
+        each reason, what is missing, and comparisons.
         """
         asked = _read(ScoreRequest, body)
         as_of = leads.clock() if asked.as_of is None else moment(asked.as_of)
         if asked.events is not None:
             events = _events(asked.events, leads.clock())
-            scores = leads.from_events(events, as_of, asked.lead_ids)
+            scores, log = leads.from_events(events, as_of, asked.lead_ids)
         else:
-            scores, _ = leads.scored(asked.lead_ids or [], as_of)
-        rows = scores.rows(asked.lang, asked.reasons)
+            scores, log = leads.scored(asked.lead_ids or [], as_of)
+        if len(scores) == 1 if asked.details is None else asked.details:
+            rows = [in_detail(scores, log, place, asked.lang, asked.reasons) for place in range(len(scores))]
+        else:
+            rows = scores.rows(asked.lang, asked.reasons)
         if asked.events is None and asked.as_of is None:
             leads.log(scores, rows)
         return JSON(_answer(scores, as_of) | {"scores": [row.to_dict() for row in rows]})

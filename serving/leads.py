@@ -15,6 +15,7 @@ from data.events import Event, Trait
 from data.journey import Status
 from data.log import EventLog, Floats, Ints
 from data.store import Store
+from serving.details import in_detail
 from serving.models import ModelHolder
 from serving.scorer import ExplainedScore, Scores, score
 from training.bundle import Bundle
@@ -30,7 +31,7 @@ _RANKINGS = 4
 class Ranking:
     """All leads at one moment. (leads,) arrays are in the order of `lead_ids`.
 
-    score, probability : NaN where a lead is not scored
+    score, probability : NaN where a lead has none
     last_activity      : ``occurred_at`` of the newest visible event, microseconds UTC
     """
 
@@ -97,7 +98,9 @@ class Leads:
         logged = scores.to_log(self.clock(), served=served)
         scorelog.append(self._store, (one for one in logged if one.vector is not None))
 
-    def from_events(self, events: Sequence[Event], as_of: int, lead_ids: Sequence[str] | None) -> Scores:
+    def from_events(
+        self, events: Sequence[Event], as_of: int, lead_ids: Sequence[str] | None
+    ) -> tuple[Scores, EventLog]:
         """Scores from these events alone, of everyone in them in the order of appearance, or of `lead_ids`.
 
         They go through a store of their own, in memory, so that identity, order and duplicates are what they would be
@@ -108,14 +111,15 @@ class Leads:
         with Store("sqlite://", self._playbook.identity.keys, self._playbook.features.accounts) as passing:
             passing.append(events)
             log = passing.scan()
-        return score(self._models.current(), log, lead_ids, [as_of] * len(lead_ids))
+        return score(self._models.current(), log, lead_ids, [as_of] * len(lead_ids)), log
 
     def warm_up(self) -> None:
         """Score a made-up lead, so that no first request waits for compilers; ModelError where there is no model."""
         journey = self._models.current().playbook.journey
         kind = journey.created[0] if journey.created else "warm-up"
-        one = Event("warm-up", "warm-up", "track", kind, occurred_at=0, known_at=0)
-        self.from_events([one], MICROS_PER_MINUTE, None).rows()
+        events = [Event(name, "warm-up", "track", name, occurred_at=0, known_at=0) for name in (kind, "warm-up")]
+        scores, log = self.from_events(events, MICROS_PER_MINUTE, None)
+        in_detail(scores, log)
 
     def ranking(self, as_of: int | None = None) -> Ranking:
         """All leads, scored now or at a moment.
@@ -139,10 +143,10 @@ class Leads:
     def lead(self, lead_id: str, as_of: int, **how: Any) -> Lead:
         """One lead with its events and traits; UnknownLeadError where nothing of it is visible.
 
-        how : language and number of reasons, as for serving.scorer.Scores.row
+        how : language and number of reasons, as for serving.details.in_detail
         """
         scores, log = self.scored([lead_id], as_of)
-        row = scores.row(0, **how)
+        row = in_detail(scores, log, **how)
         if row.status == Status.unknown.name:
             raise UnknownLeadError(f"no lead {lead_id!r} is known at that moment")
         person = log.identity.person(lead_id, as_of)
@@ -186,7 +190,9 @@ def _rank(bundle: Bundle, log: EventLog, as_of: int) -> Ranking:
         scores = score(bundle, log, log.leads[part], [as_of] * (part.stop - start))
         status[part] = scores.status
         has = np.flatnonzero(scores.scored >= 0)
-        points[start + has] = scores.score[scores.scored[has]]
+        shown = scores.shown
+        told = np.flatnonzero(shown >= 0)
+        points[start + told] = scores.score[shown[told]]
         chance[start + has] = scores.probability[scores.scored[has], bundle.primary]
     last = np.full(count, np.iinfo(np.int64).min)
     visible = log.known < as_of

@@ -14,6 +14,7 @@ from features.words import LANGUAGES, Language
 from serving.access import Access
 from serving.api import MAX_LISTED, AsOf, LeadPath
 from serving.charts import Size, steps, waterfall
+from serving.details import rests_on
 from serving.leads import Lead, Leads, known_traits
 from serving.problems import Problem
 from serving.scorer import ExplainedScore
@@ -158,6 +159,7 @@ def _detail(lead: Lead, words: Words) -> dict[str, Any]:
         if row.probabilities
     ]
     account, days = steps(row, words), _by_day(lead.timeline, words)
+    notes = ["", *(rests_on(reason, words) for reason in row.reasons), "", ""]  # start, reasons, perhaps limit, score
     explained = None
     if row.ready is not None:
         early, half, late = (words.days(days) for days in row.ready)
@@ -170,8 +172,11 @@ def _detail(lead: Lead, words: Words) -> dict[str, Any]:
         "status": row.status,
         "merged_into": lead.merged_into,
         "account": [
-            {"kind": one.kind, "text": one.text, "points": _figure(one.kind, one.points, words)} for one in account
+            {"kind": one.kind, "text": one.text, "points": _figure(one.kind, one.points, words), "note": note}
+            for one, note in zip(account, notes[: len(account)], strict=True)
         ],
+        "comparisons": [one.text for one in row.comparisons or ()],
+        "missing": _missing(row, words),
         "base": str(account[0].points) if account else "",
         "chances": chances,
         "primary": horizons.primary,
@@ -184,6 +189,13 @@ def _detail(lead: Lead, words: Words) -> dict[str, Any]:
             for name, (value, at) in lead.traits.items()
         ],
     }
+
+
+def _missing(row: ExplainedScore, words: Words) -> list[str]:
+    """What is not known of a lead, in at most two sentences."""
+    names = [one.trait for one in row.missing or () if one.trait is not None]
+    found = [words("not_known", names=", ".join(names))] if names else []
+    return found + [words("no_act") for one in row.missing or () if one.trait is None]
 
 
 def _figure(kind: str, points: int, words: Words) -> str:

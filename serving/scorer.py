@@ -3,7 +3,6 @@
 Every asked pair is a row of the answer; a pair that is not scored says why in its ``status``.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,41 +15,15 @@ from data.journey import Status, standing
 from data.log import NEVER, EventLog, Floats, Ints
 from data.scorelog import LoggedScore
 from features import compute
-from features.words import Language, describe, shown_value
+from features.words import Language
 from serving import tables
 from serving.decisions import grade
+from serving.evidence import Missing, enough
+from serving.reasons import OTHER_SIGNALS, OTHER_WORDS, Reason, reasons_of
+from serving.whatif import Comparison
 from training.bundle import Bundle
 
 SHOWN_REASONS = 8
-OTHER_SIGNALS = "other_signals"
-_OTHER = {"en": "all other signals together", "fr": "tous les autres signaux réunis"}
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One part of a score, in points; positive raises it.
-
-    feature : the column's name, or ``other_signals`` for what is left over
-    value   : what is known (a number, a category's name), None where nothing is
-    """
-
-    feature: str
-    value: float | str | None
-    points: float
-    text: str
-
-    @property
-    def type(self) -> str:
-        return "negative" if self.points < 0 else "positive"
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "feature": self.feature,
-            "value": self.value,
-            "points": self.points,
-            "type": self.type,
-            "text": self.text,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +33,10 @@ class ExplainedScore:
     probabilities : column name -> chance of conversion within that many days
     ready         : days until 10, 50 and 90 % of such leads are ready, of those that are within the longest horizon
     ready_at      : since when sales have accepted it (microseconds UTC); then `ready` is empty
+    missing, comparisons : what is not known, and what leads like it score that have just acted; None but in answers
+                    about one lead, see serving.details
+
+    A lead that is ``too_early`` has probabilities and times, but no score, no grade and no reasons.
     """
 
     lead_id: str
@@ -74,10 +51,13 @@ class ExplainedScore:
     ready: tuple[float, float, float] | None = None
     ready_at: int | None = None
     reasons: tuple[Reason, ...] = ()
+    missing: tuple[Missing, ...] | None = None
+    comparisons: tuple[Comparison, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The answer of the API: the columns of `veraison score`, with dates as text and reasons as objects."""
         p10, p50, p90 = self.ready or (None, None, None)
+        detail = {"missing": self.missing, "comparisons": self.comparisons}
         return {
             "lead_id": self.lead_id,
             "as_of": isoformat(self.as_of),
@@ -92,15 +72,17 @@ class ExplainedScore:
             "ready_at": None if self.ready_at is None else isoformat(self.ready_at),
             "base": self.base,
             "reasons": [reason.to_dict() for reason in self.reasons],
+            **{name: [one.to_dict() for one in found] for name, found in detail.items() if found is not None},
             "model_version": self.model_version,
         }
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Explained scores of n pairs, with the feature rows they were made of (rows that were scored only).
+    """Explained scores of n pairs, with the feature rows they were made of (of those that have probabilities only).
 
-    scored : (n,) place of the pair among the feature rows, -1 where it was not scored
+    scored : (n,) place of the pair among the feature rows, -1 where it has none
+    score  : of each feature row; one of a lead that is ``too_early`` is not shown
     """
 
     bundle: Bundle
@@ -128,20 +110,27 @@ class Scores:
         ready_at = int(self.ready_at[place]) if self.ready_at[place] != NEVER else None
         p10, p50, p90 = (float(days) for days in self.ready[at])
         score = float(self.score[at])
+        told = self.status[place] is not Status.too_early
         return ExplainedScore(
             lead_id=lead_id,
             as_of=as_of,
             status=status,
             model_version=self.bundle.version,
-            score=score,
-            grade=grade(score, self.bundle.playbook.scoring.grades),
-            base=self.base,
+            score=score if told else None,
+            grade=grade(score, self.bundle.playbook.scoring.grades) if told else None,
+            base=self.base if told else None,
             probability=float(self.probability[at, self.bundle.primary]),
             probabilities=dict(zip(self.bundle.horizon_names, map(float, self.probability[at]), strict=True)),
             ready=None if ready_at is not None else (p10, p50, p90),
             ready_at=ready_at,
-            reasons=self._reasons(at, language, shown),
+            reasons=self._reasons(at, language, shown) if told else (),
         )
+
+    @property
+    def shown(self) -> Ints:
+        """(n,) as `scored`, -1 where the pair has probabilities but no score too."""
+        early = np.fromiter((status is Status.too_early for status in self.status), np.bool_, len(self.status))
+        return np.where(early, -1, self.scored)
 
     def rows(self, language: Language = "en", shown: int = SHOWN_REASONS) -> list[ExplainedScore]:
         """Every asked pair, in the order asked."""
@@ -150,8 +139,9 @@ class Scores:
     def table(self, language: Language = "en") -> pl.DataFrame:
         """The columns of `veraison score`, one row a pair; reasons as JSON text."""
         at, names, horizons = self.scored, self.bundle.feature_set, self.bundle.horizon_names
+        told = self.shown
         waiting = np.where(self.ready_at == NEVER, at, -1)  # who is ready already has a day instead
-        texts = tables.ReasonTexts(names, language, SHOWN_REASONS, (OTHER_SIGNALS, _OTHER[language]))
+        texts = tables.ReasonTexts(names, language, SHOWN_REASONS, (OTHER_SIGNALS, OTHER_WORDS[language]))
         grades = tables.grades_of(self.score, self.bundle.playbook.scoring.grades)
         p10, p50, p90 = (tables.spread(self.ready[:, level], waiting) for level in range(3))
         ready_at = pl.Series(np.where(at >= 0, self.ready_at, NEVER), dtype=pl.Int64).replace(NEVER, None)
@@ -159,16 +149,16 @@ class Scores:
             "lead_id": pl.Series(self.lead_ids, dtype=pl.String),
             "as_of": pl.Series(self.as_of),
             "status": pl.Series([status.name for status in self.status], dtype=pl.String),
-            "score": tables.spread(self.score, at),
-            "grade": tables.spread(pl.Series(grades, dtype=pl.String), at),
+            "score": tables.spread(self.score, told),
+            "grade": tables.spread(pl.Series(grades, dtype=pl.String), told),
             "probability": tables.spread(self.probability[:, self.bundle.primary], at),
             **{name: tables.spread(self.probability[:, place], at) for place, name in enumerate(horizons)},
             "ready_p10": p10,
             "ready_p50": p50,
             "ready_p90": p90,
             "ready_at": ready_at,
-            "base": tables.spread(np.full(len(self.score), self.base), at),
-            "reasons": tables.spread(pl.Series(list(texts.of(self.features, self.points)), dtype=pl.String), at),
+            "base": tables.spread(np.full(len(self.score), self.base), told),
+            "reasons": tables.spread(pl.Series(list(texts.of(self.features, self.points)), dtype=pl.String), told),
             "model_version": pl.Series([self.bundle.version] * len(self), dtype=pl.String),
         }
         moments = [pl.col(name).cast(pl.Datetime("us", "UTC")) for name in ("as_of", "ready_at")]
@@ -198,23 +188,7 @@ class Scores:
             )
 
     def _reasons(self, at: int, language: Language, shown: int) -> tuple[Reason, ...]:
-        points = self.points[at]
-        order = np.argsort(-np.abs(points), kind="stable")
-        top = [int(place) for place in order[:shown] if points[place] != 0]
-        names, feature_set = self.bundle.feature_set.names, self.bundle.feature_set
-        found = [
-            Reason(
-                names[place],
-                shown_value(feature_set, place, float(self.features[at, place])),
-                float(points[place]),
-                describe(feature_set, place, float(self.features[at, place]), language),
-            )
-            for place in top
-        ]
-        rest = math.fsum(points[order[shown:]].tolist())
-        if rest != 0:
-            found.append(Reason(OTHER_SIGNALS, None, rest, _OTHER[language]))
-        return tuple(found)
+        return reasons_of(self.bundle.feature_set, self.features[at], self.points[at], language, shown)
 
 
 def visible_leads(log: EventLog, as_of: int) -> list[str]:
@@ -230,11 +204,16 @@ def score(
     """Score each (lead, moment) pair on what was known before the moment.
 
     log : histories of at least these leads; what it holds beyond the moment changes nothing
+
+    A lead of which less is known than the playbook asks for (``[scoring] min_known``) is ``too_early``.
     """
     moments = np.array(as_of, dtype=np.int64)
     lead = log.codes(list(lead_ids))
     where = standing(log, bundle.playbook.journey, lead, moments)
     rows = np.flatnonzero(where.status == Status.scored)
+    known = enough(log, bundle.feature_set, lead[rows], moments[rows], bundle.playbook.scoring.min_known)
+    status = where.status.copy()
+    status[rows[~known]] = Status.too_early
     features = compute.batch(log, bundle.feature_set, lead[rows], moments[rows], where.started[rows], threads=threads)
     prediction = bundle.predict(features, threads)
     base, points, scores = bundle.points(prediction)
@@ -244,7 +223,7 @@ def score(
         bundle=bundle,
         lead_ids=list(lead_ids),
         as_of=moments,
-        status=[Status(int(code)) for code in where.status],
+        status=[Status(code) for code in status.tolist()],
         ready_at=where.ready,
         scored=scored,
         features=features,

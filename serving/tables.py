@@ -33,8 +33,14 @@ class ReasonTexts:
 
     def __init__(self, feature_set: FeatureSet, language: Language, shown: int, rest: tuple[str, str]) -> None:
         self._set, self._language, self._shown = feature_set, language, shown
-        self._heads = [_head(name) for name in feature_set.names]
-        self._rest = _parts(_head(rest[0]), None, rest[1])
+        self._heads = [
+            _head(name, feature_set.group_of(one))
+            for name, one in zip(feature_set.names, feature_set.features, strict=True)
+        ]
+        self._rest = _parts(_head(rest[0], rest[0]), None, rest[1])
+        self._member = np.array([place for places in feature_set.members for place in places], dtype=np.int64)
+        sizes = [0, *(len(places) for places in feature_set.members)]
+        self._offsets = np.cumsum(sizes).astype(np.int64)
         self._known: list[dict[int, _Parts]] = [{} for _ in feature_set.names]
         self._kept = 0
 
@@ -45,23 +51,27 @@ class ReasonTexts:
             yield from self._some(features[part], np.ascontiguousarray(points[part]))
 
     def _some(self, features: Floats, points: Floats) -> Iterator[str]:
+        sums = np.empty((len(points), len(self._offsets) - 1))
+        _summed(points, self._member, self._offsets, sums)
         top = np.full((len(points), self._shown), -1)
-        left, ends = np.empty(points.size), np.zeros(len(points) + 1, dtype=np.int64)
-        _weightiest(points, top, left, ends)
+        left, ends = np.empty(sums.size), np.zeros(len(points) + 1, dtype=np.int64)
+        _weightiest(sums, top, left, ends)
         row, _ = np.nonzero(top >= 0)
-        place = top[top >= 0]
+        group = top[top >= 0]
+        place = np.empty(len(group), dtype=np.int64)
+        _carrying(points, self._member, self._offsets, sums, row, group, place)
         # Values go by their bits: -0.0 is not 0.0 in JSON, and NaN is not equal to itself.
         values = np.ascontiguousarray(features[row, place], dtype=np.float64)
         keys, shown = values.view(np.int64).tolist(), values.tolist()
-        places, digits = place.tolist(), _digits(points[row, place])
+        places, digits = place.tolist(), _digits(sums[row, group])
         others, cuts = left[: ends[-1]].tolist(), ends.tolist()
-        sums = [math.fsum(others[cuts[n] : cuts[n + 1]]) for n in range(len(points))]
-        rests = _digits(np.array(sums))
+        over = [math.fsum(others[cuts[n] : cuts[n + 1]]) for n in range(len(points))]
+        rests = _digits(np.array(over))
         last = np.cumsum((top >= 0).sum(axis=1)).tolist()
         begin = 0
         for n, end in enumerate(last):
             found = [self._reason(places[k], keys[k], shown[k], digits[k]) for k in range(begin, end)]
-            if sums[n] != 0:
+            if over[n] != 0:
                 found.append(_joined(self._rest, rests[n]))
             begin = end
             yield f"[{', '.join(found)}]"
@@ -107,8 +117,8 @@ def _joined(parts: _Parts, digits: str) -> str:
     return f"{parts[0]}{digits}{parts[2] if digits[0] == '-' else parts[1]}"
 
 
-def _head(name: str) -> str:
-    return f'{{"feature": {_json(name)}, "value": '
+def _head(name: str, group: str) -> str:
+    return f'{{"feature": {_json(name)}, "group": {_json(group)}, "value": '
 
 
 def _parts(head: str, value: float | str | None, text: str) -> _Parts:
@@ -132,8 +142,33 @@ def _digits(values: Floats) -> list[str]:
 
 
 @numba.njit(cache=True, nogil=True)
+def _summed(points, member, offsets, sums):  # type: ignore[no-untyped-def]  # numba infers
+    """Fill (n, g) `sums` with the points of each group; its columns are ``member[offsets[g]:offsets[g + 1]]``."""
+    for r in range(len(points)):
+        for g in range(len(offsets) - 1):
+            total = 0.0
+            for m in range(offsets[g], offsets[g + 1]):
+                total += points[r, member[m]]
+            sums[r, g] = total
+
+
+@numba.njit(cache=True, nogil=True)
+def _carrying(points, member, offsets, sums, row, group, place):  # type: ignore[no-untyped-def]  # numba infers
+    """Fill `place` with the column that carries most of each (row, group) sum; of equals, the first."""
+    for k in range(len(row)):
+        r, g = row[k], group[k]
+        rises = sums[r, g] > 0
+        best = member[offsets[g]]
+        for m in range(offsets[g] + 1, offsets[g + 1]):
+            part, most = points[r, member[m]], points[r, best]
+            if part > most if rises else part < most:
+                best = member[m]
+        place[k] = best
+
+
+@numba.njit(cache=True, nogil=True)
 def _weightiest(points, top, left, ends):  # type: ignore[no-untyped-def]  # numba infers
-    """Fill for each row the places of its weightiest parts, and what the other parts are.
+    """Fill for each row of sums the places of its weightiest parts, and what the other parts are.
 
     top  : (n, k) -1 where fewer than k parts are not zero; of two that weigh the same the first comes first
     left : room for the others that are not zero, row after row; `ends` (n + 1,) says where each row's end

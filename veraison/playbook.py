@@ -252,12 +252,14 @@ class Scoring(_Table):
 
     grades      {A = 65, B = 50, C = 35, D = 0}  the least score of each grade, best first
     reset_base  false  whether the next model says anew which lead is typical and scores 50
+    min_known   1      acts of the lead and known traits together; fewer, and it is too early for a score
     """
 
     grades: dict[str, Annotated[float, Field(strict=True)]] = Field(
         default_factory=lambda: {"A": 65.0, "B": 50.0, "C": 35.0, "D": 0.0}
     )
     reset_base: bool = Field(default=False, strict=True)
+    min_known: Whole = Field(default=1, ge=0, le=1000)
 
     @field_validator("grades")
     @classmethod

@@ -17,9 +17,12 @@ from hypothesis import strategies as st
 
 from data import scorelog
 from data.events import MICROS_PER_DAY, isoformat
+from features.words import Language
 from serving import scorer
 from serving.bodies import MAX_BYTES
-from serving.models import FOLDER
+from serving.details import in_detail
+from serving.leads import Leads
+from serving.models import FOLDER, ModelHolder
 from tests.service import Door, Market, door, market
 from veraison.settings import Workspace
 
@@ -275,6 +278,46 @@ def expected(service: Door, lead_ids: list[str], as_of: int, **how: Any) -> list
     return [row.to_dict() for row in scores.rows(**how)]
 
 
+def detailed(service: Door, lead_id: str, as_of: int, language: Language = "en") -> dict[str, Any]:
+    """The same of one lead, with what it rests on."""
+    scores = scorer.score(service.market.bundle, service.log(), [lead_id], [as_of])
+    return in_detail(scores, service.log(), language=language).to_dict()
+
+
+def test_an_answer_about_one_lead_says_what_it_rests_on(service: Door):
+    everyone = expected(service, service.log().leads, service.market.now)
+    first, second = [one["lead_id"] for one in everyone if one["score"] is not None][:2]
+    ask = {"as_of": isoformat(service.market.now), "lang": "fr"}
+    (alone,) = service.post("/v1/score", ask | {"lead_ids": [first]}).json()["scores"]
+    assert alone == detailed(service, first, service.market.now, "fr")
+    assert {"missing", "comparisons"} <= {*alone}
+    assert any(reason["evidence"] for reason in alone["reasons"])
+    plain = expected(service, [first, second], service.market.now, language="fr")
+    assert service.post("/v1/score", ask | {"lead_ids": [first, second]}).json()["scores"] == plain
+    assert service.post("/v1/score", ask | {"lead_ids": [first], "details": False}).json()["scores"] == plain[:1]
+    both = service.post("/v1/score", ask | {"lead_ids": [first, second], "details": True}).json()["scores"]
+    assert both == [detailed(service, lead, service.market.now, "fr") for lead in (first, second)]
+
+
+def test_a_lead_of_which_nothing_but_its_creation_is_known_is_too_early(fresh: Door):
+    fresh.post("/v1/batch", {"batch": [track("i1", event="Lead Created", receivedAt="2025-03-01T09:12:00Z")]})
+    (row,) = fresh.post("/v1/score", {"lead_ids": ["T1"]}).json()["scores"]
+    assert (row["status"], row["score"], row["grade"], row["reasons"]) == ("too_early", None, None, [])
+    assert 0 < row["p_7d"] <= row["probability"] < 1
+    assert row["missing"][-1] == {"trait": None, "text": "no act of its own yet"}
+    assert [one["trait"] for one in row["missing"][:-1]] == list(fresh.market.playbook.features.traits)
+    (listed,) = fresh.get("/v1/leads?status=too_early").json()["leads"]
+    assert (listed["score"], listed["probability"]) == (None, row["probability"])
+    assert fresh.get("/v1/leads").json()["counts"] == {"too_early": 1}
+    ranking = Leads(
+        fresh.store, ModelHolder(fresh.market.workspace), fresh.market.playbook, lambda: fresh.clock[0]
+    ).ranking()
+    assert np.isnan(ranking.score).all()
+    assert ranking.probability.tolist() == [row["probability"]]
+    (logged,) = scorelog.read(fresh.store)
+    assert (logged.status, logged.score, logged.probability) == ("too_early", None, row["probability"])
+
+
 def test_scores_by_id_are_those_of_the_whole_log_bit_for_bit(service: Door):
     ids = [*service.log().leads, "nobody"]
     for days in (0, 3, 40, 400):
@@ -291,7 +334,8 @@ def test_scores_at_the_same_time_are_the_same_scores(service: Door):
     alone = service.post("/v1/score", {"lead_ids": ids, "as_of": as_of}).json()["scores"]
     parts = [slice(start, start + size) for size in (1, 7, 60) for start in range(0, 240, 20)]
     with ThreadPoolExecutor(8) as pool:
-        asked = pool.map(lambda part: service.post("/v1/score", {"lead_ids": ids[part], "as_of": as_of}), parts)
+        body = {"as_of": as_of, "details": False}
+        asked = pool.map(lambda part: service.post("/v1/score", body | {"lead_ids": ids[part]}), parts)
         assert [answer.json()["scores"] for answer in asked] == [alone[part] for part in parts]
 
 
@@ -386,7 +430,7 @@ def test_everyone_is_ranked_once_until_something_changes(fresh: Door, monkeypatc
     fresh.post("/v1/batch", {"batch": [track("i1", event="Lead Created", receivedAt="2025-03-01T09:12:00Z")]})
 
     def listed() -> int:
-        return len(fresh.get("/v1/leads").json()["leads"])
+        return len(fresh.get("/v1/leads?status=too_early").json()["leads"])
 
     assert [listed(), listed()] == [1, 1]
     assert len(scans) == 1
@@ -402,8 +446,10 @@ def test_everyone_is_ranked_once_until_something_changes(fresh: Door, monkeypatc
 def test_one_lead_in_detail(service: Door):
     scored = service.get("/v1/leads?limit=1").json()["leads"][0]["lead_id"]
     answer = service.get(f"/v1/leads/{scored}?lang=fr").json()
-    row = expected(service, [scored], service.clock[0], language="fr")[0]
+    row = detailed(service, scored, service.clock[0], "fr")
     assert {key: answer[key] for key in row} == row
+    happened = {one["event_id"] for one in answer["timeline"]}
+    assert {one["event_id"] for reason in row["reasons"] for one in reason["evidence"] if "kind" in one} <= happened
     assert answer["merged_into"] is None
     moments = [one["known_at"] for one in answer["timeline"]]
     assert moments == sorted(moments, reverse=True)

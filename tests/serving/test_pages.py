@@ -21,7 +21,8 @@ from serving import access, charts, metrics, translations
 from serving.access import is_local
 from serving.charts import largest_remainder, steps, waterfall
 from serving.pages import ready_sentence, who
-from serving.scorer import ExplainedScore, Reason
+from serving.reasons import Reason
+from serving.scorer import ExplainedScore
 from serving.translations import CATALOGUE, Words, preferred
 from tests.service import Door, door, market
 

@@ -14,7 +14,8 @@ from data.journey import Status
 from data.store import Store
 from serving import decisions
 from serving.decisions import grade
-from serving.scorer import OTHER_SIGNALS, score
+from serving.reasons import OTHER_SIGNALS, reasons_of
+from serving.scorer import SHOWN_REASONS, score
 from tests import market
 from tests.histories import alias, at, identify, log_of, track
 from training.bundle import Bundle
@@ -115,12 +116,18 @@ def test_every_pair_is_a_row_that_says_why_it_has_no_score(scores):
 @pytest.mark.parametrize(
     ("events", "status"),
     [
-        ([track("a", "Lead Created", 1)], "scored"),
+        ([track("a", "Lead Created", 1)], "too_early"),
+        ([track("a", "Lead Created", 1), track("a", "Mail Sent", 2), track("a", "Accepted", 3)], "too_early"),
+        ([track("a", "Lead Created", 1), identify("a", 1, email="x@y.fr", size="many")], "too_early"),
+        ([track("a", "Lead Created", 1), track("a", "Visited", 2, known=50)], "too_early"),
+        ([track("a", "Lead Created", 1), track("a", "Visited", 2)], "scored"),
+        ([track("a", "Lead Created", 1), track("a", "Never Seen In Training", 2)], "scored"),
+        ([track("a", "Lead Created", 1), identify("a", 1, country="FR")], "scored"),
         ([track("a", "Visited", 1)], "not_started"),
         ([track("b", "Lead Created", 1)], "unknown"),
         ([track("a", "Lead Created", 50)], "unknown"),
         ([track("a", "Lead Created", 1), track("a", "Deal Won", 2)], "converted"),
-        ([track("a", "Lead Created", 1), track("a", "Deal Won", 2, known=50)], "scored"),
+        ([track("a", "Visited", 0), track("a", "Lead Created", 1), track("a", "Deal Won", 2, known=50)], "scored"),
         ([track("a", "Lead Created", 1), track("a", "Deal Lost", 2), track("a", "Deal Won", 3)], "lost"),
         ([track("a", "Lead Created", 1), track("a", "Stop", 2)], "opted_out"),
         ([track("a", "Lead Created", 1), alias("a", "b", 2)], "merged"),
@@ -129,6 +136,42 @@ def test_every_pair_is_a_row_that_says_why_it_has_no_score(scores):
 )
 def test_a_status_says_what_is_known(events, status):
     assert standing_of(*events).status == status
+
+
+def test_a_lead_that_is_too_early_has_chances_but_no_score():
+    one = standing_of(track("a", "Lead Created", 1))
+    assert (one.status, one.score, one.grade, one.base, one.reasons) == ("too_early", None, None, None, ())
+    assert 0 < one.probability == one.probabilities["p_30d"] < 1
+    assert one.ready is not None
+    log = log_of(track("a", "Lead Created", 1))
+    scores = score(market.bundle(), log, ["a"], [at(50)])
+    row = scores.table().row(0, named=True)
+    assert (row["status"], row["score"], row["grade"], row["base"], row["reasons"]) == (
+        "too_early",
+        None,
+        None,
+        None,
+        "[]",
+    )
+    assert row["probability"] == one.probability
+    (logged,) = scores.to_log(NOW)
+    assert (logged.status, logged.score, logged.probability) == ("too_early", None, one.probability)
+    assert logged.vector is not None
+
+
+@pytest.mark.parametrize(
+    ("least", "statuses"),
+    [(0, "scored scored scored"), (1, "too_early scored scored"), (2, "too_early too_early scored"),
+     (4, "too_early too_early too_early")],
+)  # fmt: skip
+def test_how_much_must_be_known_is_the_playbooks(least, statuses):
+    log = log_of(
+        *(track(lead, "Lead Created", 1) for lead in "abc"), track("b", "Visited", 2),
+        track("c", "Visited", 2), track("c", "Visited", 3), identify("c", 1, country="FR"),
+    )  # fmt: skip
+    scoring = market.BOOK.scoring.model_copy(update={"min_known": least})
+    bundle = replace(market.bundle(), playbook=market.BOOK.model_copy(update={"scoring": scoring}))
+    assert [one.status for one in score(bundle, log, list("abc"), [at(50)] * 3).rows()] == statuses.split()
 
 
 def test_the_customer_of_a_merge_carries_on_with_the_whole_history():
@@ -209,8 +252,7 @@ def test_a_logged_score_can_be_made_again_from_its_own_row(scores, tmp_path):
         base, points, points_score = bundle.points(again)
         assert (float(points_score[0]), base) == (row.score, one.base)
         assert float(again.probability[0, bundle.primary]) == row.probability
-        by_name = dict(zip(bundle.feature_set.names, points[0].tolist(), strict=True))
-        assert all(by_name[r.feature] == r.points for r in one.reasons if r.feature != OTHER_SIGNALS)
+        assert one.reasons == reasons_of(bundle.feature_set, row.vector, points[0], "en", SHOWN_REASONS)
 
 
 def test_answers_that_are_made_already_are_logged_as_they_are(scores):

@@ -48,12 +48,14 @@ def assert_same(scores: Scores, language: str) -> None:
 
 
 def scores_of(features: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> Scores:
-    """What the bundle of the market might have said; every third pair is not scored, some leads are ready."""
+    """What the bundle of the market might have said; every third pair is not scored, some are too early, some ready."""
     count = len(features)
     pairs = count + count // 2
     scored = np.full(pairs, -1)
     scored[rng.permutation(pairs)[:count]] = rng.permutation(count)
-    status = [Status.scored if place >= 0 else Status(int(rng.integers(1, len(Status)))) for place in scored]
+    status = [
+        Status(int(rng.random() < 0.2)) if place >= 0 else Status(int(rng.integers(2, len(Status)))) for place in scored
+    ]
     return Scores(
         bundle=market.bundle(),
         lead_ids=[f"lead « {n} »" for n in range(pairs)],

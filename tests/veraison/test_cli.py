@@ -16,9 +16,12 @@ import sqlalchemy as sa
 
 from data import scorelog
 from data.store import Store
-from serving.scorer import ExplainedScore, Reason
+from serving.evidence import Evidence, Missing
+from serving.reasons import Reason
+from serving.scorer import ExplainedScore
+from serving.whatif import Comparison
 from veraison.cli import common, main
-from veraison.cli.scores import card
+from veraison.cli.cards import card
 from veraison.settings import Workspace
 
 # MLflow and SQLAlchemy of today
@@ -175,6 +178,35 @@ def test_a_card_prints_names_and_reasons_as_they_are(veraison):
         common.out.print(card(one, 30, "en"))
     assert "[/L1]:smile: · 100/100 · A · 50% chance" in said.get()
     assert "[/] :smile: [bold]Deal[/bold]" in said.get()
+
+
+def test_a_card_says_what_a_score_rests_on_and_what_is_missing(veraison):
+    quotes = (Evidence("Quote", 1_767_225_600_000_000, "m-1"), Evidence("Quote", 1_767_139_200_000_000, "m-2"))
+    reason = Reason("f", 1.0, 10.0, "Quote: 2 so far", "event:Quote", "Quote", quotes)
+    lack, beside = (Missing("size", "size: not known"),), (Comparison("Call", 3.0, "Like leads score 3 more."),)
+    one = ExplainedScore(
+        "L1", 0, "scored", "v1", score=60.0, grade="B", base=50.0, probability=0.5, reasons=(reason,), missing=lack,
+        comparisons=beside,
+    )  # fmt: skip
+    lines = printed(card(one, 30, "en"))
+    place = next(place for place, line in enumerate(lines) if "Quote: 2 so far" in line)
+    assert lines[place + 1] == "1 Jan 2026, 31 Dec 2025"
+    assert {"Like leads score 3 more.", "missing: size: not known"} <= {*lines}
+
+
+def test_a_card_of_a_lead_that_is_too_early_says_its_chance_and_what_is_missing(veraison):
+    lack = (Missing("size", "size : inconnu"), Missing(None, "encore aucun acte de sa part"))
+    lines = printed(card(ExplainedScore("L1", 0, "too_early", "v1", probability=0.25, missing=lack), 30, "fr"))
+    assert lines[1:-1] == [
+        "too_early", "25% de chances de conversion en 30 jours", "size : inconnu, encore aucun acte de sa part",
+    ]  # fmt: skip
+
+
+def printed(shown):
+    with common.out.capture() as said:
+        common.out.width = 96
+        common.out.print(shown)
+    return [line.strip("│ ") for line in said.get().splitlines()]
 
 
 # Scores out

@@ -10,12 +10,11 @@ import numpy as np
 import polars as pl
 import typer
 from rich.markup import escape
-from rich.panel import Panel
 from rich.table import Table
-from rich.text import Text
 
 from data import scorelog
 from data.events import isoformat
+from veraison.cli.cards import card, ready_words
 from veraison.cli.common import (
     AsOfOption,
     Engine,
@@ -42,7 +41,7 @@ from veraison.errors import UnknownLeadError, VeraisonError
 
 if TYPE_CHECKING:  # the libraries behind scores take seconds to load, which other commands should not wait for
     from features.words import Language
-    from serving.scorer import ExplainedScore, Scores
+    from serving.scorer import Scores
     from training.bundle import Bundle
 
 _WRITERS = (".parquet", ".csv", ".json")
@@ -143,7 +142,7 @@ def show(scores: "Scores", out_path: str | None, top: int, language: "Language")
         out.print(top_table(scores, top, language))
     else:
         write(scores.table(language), Path(out_path))
-        counts = f"{len(scores):,} rows, {int((scores.scored >= 0).sum()):,} scored"
+        counts = f"{len(scores):,} rows, {int((scores.shown >= 0).sum()):,} scored"
         errors.print(f"{counts}: {out_path}", soft_wrap=True, markup=False)
 
 
@@ -158,6 +157,7 @@ def explain(
 
     Example: veraison explain L00042 --lang fr
     """
+    from serving.details import in_detail  # noqa: PLC0415
     from serving.models import load_champion  # noqa: PLC0415
     from serving.scorer import score  # noqa: PLC0415
 
@@ -166,7 +166,8 @@ def explain(
     bundle = load_champion(where.workspace)
     with where.store(keys=bundle.playbook.identity.keys) as store:
         now = moment(as_of, store)
-        one = score(bundle, store.history([lead]), [lead], [now]).row(0, language)
+        log = store.history([lead])
+        one = in_detail(score(bundle, log, [lead], [now]), log, language=language)
     if one.status == "unknown":
         raise UnknownLeadError(f"lead {lead!r}: no event of it is known before {isoformat(now)}")
     out.print(card(one, bundle.playbook.horizons.primary, language))
@@ -220,7 +221,7 @@ def write(table: pl.DataFrame, path: Path) -> None:
 def top_table(scores: "Scores", top: int, language: "Language") -> Table:
     """The best leads, with their weightiest reason."""
     french = language == "fr"
-    rows = np.flatnonzero(scores.scored >= 0)
+    rows = np.flatnonzero(scores.shown >= 0)
     best = rows[np.argsort(-scores.score[scores.scored[rows]], kind="stable")][:top]
     title = f"{len(rows):,} " + ("prospects notés" if french else "leads scored")
     table = Table(title=title, title_justify="left")
@@ -241,44 +242,6 @@ def top_table(scores: "Scores", top: int, language: "Language") -> Table:
             reason,
         )
     return table
-
-
-def card(one: "ExplainedScore", primary: int, language: "Language") -> Panel:
-    """One lead for a person: the score, its reasons in points that add up, and when."""
-    french = language == "fr"
-    if one.score is None or one.probability is None or one.base is None:
-        return Panel(one.status, title=Text(one.lead_id), width=96)
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(justify="right", width=8)
-    grid.add_column(width=16)
-    grid.add_column()
-    widest = max([abs(reason.points) for reason in one.reasons], default=1.0)
-    grid.add_row(f"{one.base:.1f}", "", "prospect moyen" if french else "the average lead")
-    for reason in one.reasons:
-        bar = "█" * max(1, round(14 * abs(reason.points) / widest))
-        colour = "green" if reason.points > 0 else "red"
-        grid.add_row(f"{reason.points:+.1f}", f"[{colour}]{bar}[/]", escape(reason.text))
-    unclipped = one.base + sum(reason.points for reason in one.reasons)
-    if abs(unclipped - one.score) > 1e-6:
-        grid.add_row(f"{one.score - unclipped:+.1f}", "", "borné entre 0 et 100" if french else "kept within 0 to 100")
-    grid.add_row(f"[bold]{one.score:.1f}[/]", "", "[bold]score[/]")
-    chance = (
-        f"{one.probability:.0%} de chances de conversion en {primary} jours"
-        if french
-        else f"{one.probability:.0%} chance to convert within {primary} days"
-    )
-    said = [f"{one.score:.0f}/100", one.grade or "", chance, ready_words(one, language)]
-    head = Text.assemble((one.lead_id, "bold"), *(f" · {part}" for part in said if part))
-    foot = f"{isoformat(one.as_of)} · {one.model_version}"
-    return Panel(grid, title=head, subtitle=foot, title_align="left", subtitle_align="right", padding=(1, 2))
-
-
-def ready_words(one: "ExplainedScore", language: "Language") -> str:
-    """When the lead will be ready, in words."""
-    if one.ready is None:
-        return ("accepté" if language == "fr" else "accepted") if one.ready_at else ""
-    p10, p50, p90 = one.ready
-    return f"~{p50:.0f} j ({p10:.0f}-{p90:.0f})" if language == "fr" else f"~{p50:.0f} d ({p10:.0f}-{p90:.0f})"
 
 
 def checked_language(text: str) -> "Language":
