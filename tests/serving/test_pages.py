@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from data.events import isoformat
+from data.events import isoformat, parse_instant
 from features.words import LANGUAGES
 from serving import access, charts, metrics, translations
 from serving.access import is_local
@@ -91,6 +91,28 @@ def test_a_lead_shows_its_score_its_reasons_and_what_happened(service: Door):
     for kind in {event["kind"] for event in one["timeline"]} - {"identify", "group", "alias"}:
         assert kind in text
     assert "Won within 7 days" in text
+    assert any(reason["evidence"] for reason in one["reasons"])
+    words = Words("en")
+    for reason in one["reasons"]:
+        for seen in reason["evidence"]:
+            assert words.date(parse_instant(seen["occurred_at"] if "kind" in seen else seen["since"])) in text
+    assert one["comparisons"]
+    assert all(compared["text"] in text for compared in one["comparisons"])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_lead_that_is_too_early_shows_its_chances_and_what_is_missing(service: Door, language: str):
+    message = {"type": "track", "messageId": "e-1", "userId": "Early", "event": "Lead Created"}
+    early = {"receivedAt": "2025-03-01T09:12:00Z", "timestamp": "2025-03-01T09:12:00Z"}
+    service.post("/v1/batch", {"batch": [message | early]})
+    found = page(service, f"/leads/Early?lang={language}")
+    text = " ".join("".join(found.text).split())
+    assert CATALOGUE[language]["is_too_early"] in text
+    assert CATALOGUE[language]["no_act"] in text
+    traits = ", ".join(service.market.playbook.features.traits)
+    assert CATALOGUE[language]["not_known"].format(names=traits) in text
+    assert CATALOGUE[language]["when"] in text
+    assert not found.all("img", "src")
 
 
 def test_the_figures_of_the_account_add_up(service: Door):
