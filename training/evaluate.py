@@ -155,9 +155,9 @@ def notes_of(peers: Collection[str], outcomes: Outcomes) -> list[str]:
     if unaware:
         names = ", ".join(unaware)
         found.append(f"without the {late:,} of {there:,} training rows that enter late, which they cannot use: {names}")
-    if sampled:
-        most = max(PEERS[name].rows_at_most or 0 for name in sampled)
-        found.append(f"slow, so learned from {most:,} sampled rows: {', '.join(sampled)}")
+    for most in sorted({PEERS[name].rows_at_most or 0 for name in sampled}):
+        names = ", ".join(name for name in sampled if PEERS[name].rows_at_most == most)
+        found.append(f"slow, so learned from {most:,} sampled rows: {names}")
     return found
 
 

@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from data.log import Floats, Ints
 from training.landmarks import Bools, Outcomes
 from training.peers.preparation import preparation
+from training.peers.protocol import MANY
 from training.peers.tables import BaseRate
 
 Chance = Callable[[Floats], Floats]
@@ -57,6 +58,7 @@ class Logistic(_OnSettled):
     """
 
     models: tuple[Chance, ...]
+    rows_at_most: ClassVar[int | None] = MANY
     columns: ClassVar[tuple[str, ...]] = ()
 
     @staticmethod

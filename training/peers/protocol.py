@@ -10,6 +10,8 @@ from training.landmarks import Outcomes
 SEED = 7
 SLOW = 5_000
 """Rows that a slow peer learns from at most."""
+MANY = 60_000
+"""The same of one that is fast on most logs; beyond, more rows would move no coefficient that matters."""
 
 
 class Fitted(Protocol):
