@@ -69,8 +69,9 @@ def test_columns_are_those_of_the_frozen_twin(events, traits, identity, cuts, as
     )
     for name, expected in twin.items():
         found = getattr(log, name)
-        if name == "actor" and not log.actors:
-            expected = expected[:0]  # where nobody is named there is no column
+        if name == "actor" and not log.actors:  # where nobody is named there is no column
+            assert not len(found)
+            continue
         if isinstance(expected, np.ndarray):
             assert found.dtype == expected.dtype, name
             assert found.tobytes() == expected.tobytes(), name
