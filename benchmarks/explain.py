@@ -40,7 +40,7 @@ from training.fit import TrainingSet, fit, training_set
 from training.forest import forest_of
 from training.hazard import HazardModel
 from training.shapley import Explainer
-from veraison.playbook import load_playbook
+from veraison.playbook_file import load_playbook
 
 RESULTS = Path(__file__).parent / "results" / "explain.json"
 PEER = "lightgbm"

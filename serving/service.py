@@ -33,7 +33,7 @@ from data.store import Store  # noqa: E402
 from serving.access import is_loopback  # noqa: E402
 from serving.metrics import Nameless, named  # noqa: E402
 from veraison.errors import VeraisonError  # noqa: E402
-from veraison.playbook import load_playbook  # noqa: E402
+from veraison.playbook_file import load_playbook  # noqa: E402
 from veraison.settings import Settings, Workspace  # noqa: E402
 
 STARTING_SECONDS = 120

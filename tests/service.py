@@ -33,7 +33,8 @@ from serving.models import FOLDER, POINTER, ModelHolder
 from tests.support import ROOT
 from training.bundle import Bundle
 from training.fit import fit, training_set
-from veraison.playbook import Playbook, load_playbook
+from veraison.playbook import Playbook
+from veraison.playbook_file import load_playbook
 from veraison.settings import Workspace
 
 ANSWERS_WITHIN = 100

@@ -23,7 +23,7 @@ from data.mapping import Mapping, load_mapping
 from data.sources import open_source, source_size
 from tests.support import ROOT, require_data
 from veraison.errors import MappingError, SourceError
-from veraison.playbook import load_playbook
+from veraison.playbook_file import load_playbook
 
 MAPPINGS = ROOT / "data/mappings"
 SEEN = Mapping.model_validate(

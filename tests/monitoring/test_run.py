@@ -24,7 +24,8 @@ from training.bundle import Bundle
 from training.fit import TrainingSet, fit, training_set
 from training.registry import CHALLENGER, CHAMPION, Registry
 from veraison.errors import ModelError
-from veraison.playbook import Playbook, load_playbook
+from veraison.playbook import Playbook
+from veraison.playbook_file import load_playbook
 from veraison.settings import Workspace
 
 pytestmark = [  # MLflow's own: at its import, at each model, at each look into its tables

@@ -23,7 +23,7 @@ from training.evaluate import BESIDE, OURS, judge_with, later_pairs, measure
 from training.fit import fit, training_set
 from training.landmarks import landmarks
 from training.metrics import logarithmic_loss
-from veraison.playbook import load_playbook
+from veraison.playbook_file import load_playbook
 
 pytestmark = pytest.mark.slow
 

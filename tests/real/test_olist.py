@@ -20,7 +20,7 @@ from training.checks import check_names
 from training.evaluate import BESIDE, OURS, judge_with, later_pairs, measure
 from training.fit import fit, training_set
 from training.metrics import auc, bootstrap
-from veraison.playbook import load_playbook
+from veraison.playbook_file import load_playbook
 
 pytestmark = pytest.mark.slow
 

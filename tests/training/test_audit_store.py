@@ -17,7 +17,8 @@ from training.audit.histories import audit_log
 from training.fit import training_set
 from training.jobs import train
 from veraison.errors import TrainingError
-from veraison.playbook import Playbook, load_playbook
+from veraison.playbook import Playbook
+from veraison.playbook_file import load_playbook
 
 DAY = at(1) - at(0)
 CLOSED_DEALS = (

@@ -22,7 +22,8 @@ from training.landmarks import Outcomes, conversions
 from training.peers.classifiers import Logistic
 from training.peers.tables import BaseRate
 from veraison.errors import TrainingError
-from veraison.playbook import Horizons, load_playbook
+from veraison.playbook import Horizons
+from veraison.playbook_file import load_playbook
 
 ORIGIN, BEFORE = at(80), at(150)
 BOOK = market.BOOK.model_copy(update={"horizons": Horizons(days=(7, 30), primary=30)})

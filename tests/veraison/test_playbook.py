@@ -12,7 +12,8 @@ from pydantic_core import PydanticUndefined
 from data.simulator.files import playbook_text
 from tests.support import ROOT
 from veraison.errors import PlaybookError
-from veraison.playbook import ModelSettings, Playbook, load_playbook
+from veraison.playbook import ModelSettings, Playbook
+from veraison.playbook_file import load_playbook
 
 LEAST = '[journey]\nconverted = ["Deal Won"]\n'
 JOURNEY = "converted, created, lost, observed_from, opted_out, ready, returned"
@@ -214,7 +215,7 @@ tables = {
 
 @given(given_=st.fixed_dictionaries({}, optional={name: plan | values for name, plan in tables.items()}))
 def test_any_table_is_a_playbook_or_one_line(given_, monkeypatch, tmp_path):
-    monkeypatch.setattr("veraison.playbook.tomllib.loads", lambda _: given_)
+    monkeypatch.setattr("veraison.playbook_file.tomllib.loads", lambda _: given_)
     path = tmp_path / "playbook.toml"
     path.write_text("")
     try:

@@ -18,7 +18,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 from data.events import instant, isoformat, parse_instant
 from data.store import Store
 from veraison.errors import StoreError, VeraisonError
-from veraison.playbook import Playbook, load_playbook
+from veraison.playbook import Playbook
+from veraison.playbook_file import load_playbook
 from veraison.settings import Settings, Workspace
 
 # Much of what is printed are names that others gave: colons in them are no pictures, and `escape` keeps their brackets.
