@@ -33,7 +33,7 @@ from data.parse import judge
 from data.simulator import simulate
 from data.sources import open_source
 from data.store import Store
-from serving.scorer import Scores
+from serving.scorer import Scores, of_features
 from training import distil
 from training.bundle import Bundle
 from training.fit import TrainingSet, fit, training_set
@@ -178,22 +178,15 @@ def _scores(bundle: Bundle, rows: Floats, rounds: int) -> list[Result]:
 
 def _explained(bundle: Bundle, rows: Floats) -> Scores:
     """As serving.scorer.score makes them, the features being there."""
-    prediction = bundle.predict(rows)
-    base, points, score = bundle.points(prediction)
     count = len(rows)
-    return Scores(
-        bundle=bundle,
+    return of_features(
+        bundle,
+        rows,
         lead_ids=[f"L{number:07d}" for number in range(count)],
         as_of=np.full(count, 1_767_225_600_000_000),
         status=[Status.scored] * count,
         ready_at=np.full(count, NEVER),
         scored=np.arange(count),
-        features=rows,
-        base=base,
-        points=points,
-        score=score,
-        probability=prediction.probability,
-        ready=prediction.ready,
     )
 
 

@@ -215,16 +215,25 @@ def score(
     status = where.status.copy()
     status[rows[~known]] = Status.too_early
     features = compute.batch(log, bundle.feature_set, lead[rows], moments[rows], where.started[rows], threads=threads)
-    prediction = bundle.predict(features, threads)
-    base, points, scores = bundle.points(prediction)
     scored = np.full(len(lead), -1, dtype=np.int64)
     scored[rows] = np.arange(len(rows))
+    told = [Status(code) for code in status.tolist()]
+    return of_features(bundle, features, list(lead_ids), moments, told, where.ready, scored, threads)
+
+
+def of_features(
+    bundle: Bundle, features: Floats, lead_ids: list[str], as_of: Ints, status: list[Status], ready_at: Ints,
+    scored: Ints, threads: int = 1,
+) -> Scores:  # fmt: skip
+    """Scores from feature rows that are there; the other arguments are those of `Scores`."""
+    prediction = bundle.predict(features, threads)
+    base, points, scores = bundle.points(prediction)
     return Scores(
         bundle=bundle,
-        lead_ids=list(lead_ids),
-        as_of=moments,
-        status=[Status(code) for code in status.tolist()],
-        ready_at=where.ready,
+        lead_ids=lead_ids,
+        as_of=as_of,
+        status=status,
+        ready_at=ready_at,
         scored=scored,
         features=features,
         base=base,

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from data.log import Floats, Ints
+from data.log import Floats
 from training.landmarks import Bools, Outcomes
 from training.peers.preparation import Prepared
 from training.peers.protocol import SEED, SLOW, FittedSurvival, learning_rows
@@ -42,10 +42,32 @@ class _Curves:
 
 
 class _OfScikitSurvival:
+    """What the three share; each says which estimator it is."""
+
     library: ClassVar[str] = "sksurv"
+    rows_at_most: ClassVar[int | None] = SLOW
     columns: ClassVar[tuple[str, ...]] = ()
     curve: ClassVar[bool] = True
     knows_entry: ClassVar[bool] = False
+
+    @classmethod
+    def fit(
+        cls, features: Floats, outcomes: Outcomes, horizons: tuple[int, ...], categorical: list[int]
+    ) -> FittedSurvival:
+        rows = learning_rows(cls, outcomes)
+        if not outcomes.within(max(horizons))[rows].any():
+            return KaplanMeier.fit(features, outcomes, horizons, categorical)
+        from sksurv.util import Surv  # noqa: PLC0415 (optional, and slow to import)
+
+        prepared, found = Prepared.fit(features[rows], categorical)
+        event, days = on_grid(outcomes[rows], horizons)
+        model = cls._estimator(len(rows)).fit(found, Surv.from_arrays(event, days))
+        return _Curves(prepared, model, np.array(horizons, dtype=np.float64))
+
+    @classmethod
+    def _estimator(cls, rows: int) -> Any:
+        """What scikit-survival has for it, to learn from so many rows."""
+        raise NotImplementedError
 
 
 class Cox(_OfScikitSurvival):
@@ -57,69 +79,35 @@ class Cox(_OfScikitSurvival):
 
     rows_at_most: ClassVar[int | None] = None
 
-    @staticmethod
-    def fit(features: Floats, outcomes: Outcomes, horizons: tuple[int, ...], categorical: list[int]) -> FittedSurvival:
-        rows = learning_rows(Cox, outcomes)
-        if not outcomes.within(max(horizons))[rows].any():
-            return KaplanMeier.fit(features, outcomes, horizons, categorical)
-
+    @classmethod
+    def _estimator(cls, rows: int) -> Any:
         from sksurv.linear_model import CoxnetSurvivalAnalysis  # noqa: PLC0415 (optional, and slow to import)
 
-        model = CoxnetSurvivalAnalysis(
-            l1_ratio=0.001, alphas=np.geomspace(10.0, 10.0 / len(rows), 30), fit_baseline_model=True, max_iter=100_000
+        return CoxnetSurvivalAnalysis(
+            l1_ratio=0.001, alphas=np.geomspace(10.0, 10.0 / rows, 30), fit_baseline_model=True, max_iter=100_000
         )
-        return _learned(model, features, outcomes[rows], rows, horizons, categorical)
 
 
 class RandomSurvivalForest(_OfScikitSurvival):
     """A hundred trees; leaves of at least fifteen rows, as its own examples take, on a sample of rows."""
 
-    rows_at_most: ClassVar[int | None] = SLOW
-
-    @staticmethod
-    def fit(features: Floats, outcomes: Outcomes, horizons: tuple[int, ...], categorical: list[int]) -> FittedSurvival:
-        rows = learning_rows(RandomSurvivalForest, outcomes)
-        if not outcomes.within(max(horizons))[rows].any():
-            return KaplanMeier.fit(features, outcomes, horizons, categorical)
-
+    @classmethod
+    def _estimator(cls, rows: int) -> Any:
         from sksurv.ensemble import RandomSurvivalForest as Forest  # noqa: PLC0415 (optional, and slow to import)
 
-        model = Forest(n_estimators=100, min_samples_split=10, min_samples_leaf=15, random_state=SEED)
-        return _learned(model, features, outcomes[rows], rows, horizons, categorical)
+        return Forest(n_estimators=100, min_samples_split=10, min_samples_leaf=15, random_state=SEED)
 
 
 class GradientBoostedSurvival(_OfScikitSurvival):
     """A hundred trees of depth three on Cox's loss, each on half of the rows, on a sample of rows."""
 
-    rows_at_most: ClassVar[int | None] = SLOW
-
-    @staticmethod
-    def fit(features: Floats, outcomes: Outcomes, horizons: tuple[int, ...], categorical: list[int]) -> FittedSurvival:
-        rows = learning_rows(GradientBoostedSurvival, outcomes)
-        if not outcomes.within(max(horizons))[rows].any():
-            return KaplanMeier.fit(features, outcomes, horizons, categorical)
-
+    @classmethod
+    def _estimator(cls, rows: int) -> Any:
         from sksurv.ensemble import GradientBoostingSurvivalAnalysis  # noqa: PLC0415 (optional, and slow to import)
 
-        model = GradientBoostingSurvivalAnalysis(
+        return GradientBoostingSurvivalAnalysis(
             n_estimators=100, learning_rate=0.1, max_depth=3, subsample=0.5, min_samples_leaf=10, random_state=SEED
         )
-        return _learned(model, features, outcomes[rows], rows, horizons, categorical)
-
-
-def _learned(
-    model: Any,
-    features: Floats,
-    outcomes: Outcomes,
-    rows: Ints,
-    horizons: tuple[int, ...],
-    categorical: list[int],
-) -> _Curves:
-    from sksurv.util import Surv  # noqa: PLC0415 (optional, and slow to import)
-
-    prepared, found = Prepared.fit(features[rows], categorical)
-    event, days = on_grid(outcomes, horizons)
-    return _Curves(prepared, model.fit(found, Surv.from_arrays(event, days)), np.array(horizons, dtype=np.float64))
 
 
 def on_grid(outcomes: Outcomes, horizons: tuple[int, ...]) -> tuple[Bools, Floats]:

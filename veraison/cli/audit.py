@@ -15,8 +15,8 @@ from veraison.cli.common import (
     WorkspaceOption,
     errors,
     misused,
-    moment,
     out,
+    past,
     place,
     say,
     writing,
@@ -95,16 +95,10 @@ def _of_store(
     as_of: str | None, workspace: Path | None, playbook: Path | None
 ) -> tuple[list["Finding"], tuple[str, ...]]:
     from training.audit.histories import audit_log  # noqa: PLC0415 (seconds to load: mistakes are told before)
-    from training.checks import check_names  # noqa: PLC0415
     from training.fit import training_set  # noqa: PLC0415
 
     where = place(workspace, playbook)
-    book = where.playbook()
-    with where.store() as store:
-        before = moment(as_of, store)
-        for warning in check_names(book, store.kinds()):
-            say(warning)
-        log = store.scan()
+    book, log, before = past(where, as_of)
     data = training_set(log, book, before=before)
     say(f"{len(data.pairs):,} landmarks, {data.converted:,} conversions, {len(data.feature_set.names)} features")
     return audit_log(log, book, data, before=before), book.training.allow_leaks

@@ -8,16 +8,15 @@ import typer
 from rich import box
 from rich.table import Table
 
-from training.checks import check_names
 from veraison.cli.common import (
     AsOfOption,
     PlaybookOption,
     WorkspaceOption,
     errors,
     misused,
-    moment,
     out,
     parse_moment,
+    past,
     place,
     say,
     writing,
@@ -79,11 +78,7 @@ def backtest_command(
     origins = [parse_moment(text, "--origin") for text in origin or ()]
     chosen = chosen_peers(peers, FAST, tuple(PEERS))
     where = place(workspace, playbook)
-    book = where.playbook()
-    with where.store() as store:
-        before = moment(as_of, store)
-        check_names(book, store.kinds())
-        log = store.scan()
+    book, log, before = past(where, as_of)
 
     from training.backtest import backtest  # noqa: PLC0415
     from training.report import folder_name, write_report  # noqa: PLC0415

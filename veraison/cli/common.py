@@ -16,7 +16,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from data.events import instant, isoformat, parse_instant
+from data.log import EventLog
 from data.store import Store
+from training.checks import check_names
 from veraison.errors import StoreError, VeraisonError
 from veraison.playbook import Playbook
 from veraison.playbook_file import load_playbook
@@ -102,6 +104,21 @@ def place(workspace: Path | None, playbook: Path | None = None) -> Place:
         raise VeraisonError(f"VERAISON_{name}: {first['msg']} (got {first['input']!r})") from None
     where = Workspace(workspace or settings.workspace, settings.store_url, settings.tracking_uri)
     return Place(where, playbook or settings.playbook or where.playbook, settings)
+
+
+def past(where: Place, as_of: str | None) -> tuple[Playbook, EventLog, int]:
+    """What a model can be learned from: the playbook, every history, and the moment before which things are known."""
+    book = where.playbook()
+    with where.store() as store:
+        before = moment(as_of, store)
+        for warning in check_names(book, store.kinds()):
+            note(warning)
+        return book, store.scan(), before
+
+
+def note(text: str) -> None:
+    """A line that asks for attention, on standard error."""
+    errors.print(f"[yellow]note:[/] {escape(text)}", soft_wrap=True)
 
 
 def moment(text: str | None, store: Store) -> int:

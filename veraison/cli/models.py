@@ -5,17 +5,15 @@ from typing import Annotated
 
 import polars as pl
 import typer
-from rich.markup import escape
 from rich.table import Table
 
-from training.checks import check_names
 from veraison.cli.common import (
     AsOfOption,
     PlaybookOption,
     WorkspaceOption,
-    errors,
-    moment,
+    note,
     out,
+    past,
     place,
     say,
 )
@@ -56,12 +54,7 @@ def train(
     Example: veraison train --as-of 2026-01-01
     """
     where = place(workspace, playbook)
-    book = where.playbook()
-    with where.store() as store:
-        before = moment(as_of, store)
-        for warning in check_names(book, store.kinds()):
-            note(warning)
-        log = store.scan()
+    book, log, before = past(where, as_of)
 
     from training.jobs import train as run_training  # noqa: PLC0415 (seconds to load: mistakes are told before)
     from training.registry import CHALLENGER, CHAMPION, Registry  # noqa: PLC0415
@@ -102,11 +95,6 @@ def inherited_base(workspace: Workspace) -> float | None:
     except ModelError as problem:
         note(f"{problem}; the new model cannot inherit its scale, a score of 50 is the typical lead of this training")
         return None
-
-
-def note(text: str) -> None:
-    """A line that asks for attention, on standard error."""
-    errors.print(f"[yellow]note:[/] {escape(text)}", soft_wrap=True)
 
 
 def figures_table(figures: pl.DataFrame, title: str) -> Table:

@@ -5,8 +5,17 @@ from typing import Annotated
 
 import typer
 
-from training.checks import check_names
-from veraison.cli.common import AsOfOption, PlaybookOption, WorkspaceOption, errors, misused, moment, out, place, say
+from veraison.cli.common import (
+    AsOfOption,
+    PlaybookOption,
+    WorkspaceOption,
+    errors,
+    misused,
+    out,
+    past,
+    place,
+    say,
+)
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600}
 
@@ -31,11 +40,7 @@ def tune(
     """
     seconds = _seconds(budget)
     where = place(workspace, playbook)
-    book = where.playbook()
-    with where.store() as store:
-        before = moment(as_of, store)
-        check_names(book, store.kinds())
-        log = store.scan()
+    book, log, before = past(where, as_of)
 
     from training.registry import Registry  # noqa: PLC0415 (seconds to load: mistakes are told before)
     from training.tuning import tune as search  # noqa: PLC0415
