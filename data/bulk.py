@@ -25,10 +25,10 @@ def batches(cursor: Any, table: str, schema: pa.Schema) -> Iterator[pa.RecordBat
     texts = [field for field in schema if field.name not in floats]
     pairs = ", ".join(f"'{field.name}', {field.name}" for field in texts)
     # S608: all that is put into these queries are names of our own tables and columns (data.schema), never input
-    lines = f"SELECT CAST(group_concat(json_object({pairs}), char(10)) AS BLOB) FROM {table} NOT INDEXED WHERE rowid > ? AND rowid <= ?"  # noqa: S608, E501
-    beside = f"SELECT {', '.join(floats)} FROM {table} NOT INDEXED WHERE rowid > ? AND rowid <= ? ORDER BY rowid"  # noqa: S608
+    lines = f"SELECT CAST(group_concat(json_object({pairs}), char(10)) AS BLOB) FROM {table} NOT INDEXED WHERE rowid > ? AND rowid <= ?"  # noqa: S608, E501 (names of our own)
+    beside = f"SELECT {', '.join(floats)} FROM {table} NOT INDEXED WHERE rowid > ? AND rowid <= ? ORDER BY rowid"  # noqa: S608 (names of our own)
     options = pj.ParseOptions(pa.schema(texts), unexpected_field_behavior="error")
-    first, last = cursor.execute(f"SELECT ifnull(min(rowid), 1), ifnull(max(rowid), 0) FROM {table}").fetchone()  # noqa: S608
+    first, last = cursor.execute(f"SELECT ifnull(min(rowid), 1), ifnull(max(rowid), 0) FROM {table}").fetchone()  # noqa: S608 (names of our own)
     for start in range(first - 1, last, _ROWS):
         bounds = (start, start + _ROWS)
         text = cursor.execute(lines, bounds).fetchone()[0]
