@@ -101,6 +101,7 @@ _WITHOUT_SUBJECT = {
     Op.age, Op.profile, Op.recent_kind, Op.stage, Op.in_stage, Op.actors, Op.colleagues, Op.active_colleagues,
     Op.colleague_acts, Op.since_colleague, Op.won_colleagues,
 }  # fmt: skip
+_CLOCKS = {Op.age, Op.since, Op.first, Op.in_stage, Op.learned, Op.since_colleague}
 _WINDOWED = {Op.count, Op.sum, Op.active_days, Op.active_colleagues, Op.colleague_acts}
 
 
@@ -310,6 +311,16 @@ class FeatureSet:
     def categorical(self) -> list[int]:
         """Places of the columns that hold category codes."""
         return [place for place, feature in enumerate(self.features) if self.type_of(feature) == "category"]
+
+    @cached_property
+    def clocks(self) -> list[int]:
+        """Places of the columns that count days since something: each day on which nothing happens adds one.
+
+        >>> one = FeatureSet((7,), ("Quote",), (), (), (), ())
+        >>> [one.names[place] for place in one.clocks][:4]
+        ['age', 'since__all', 'first__all', 'since__inbound']
+        """
+        return [place for place, feature in enumerate(self.features) if feature.op in _CLOCKS]
 
     def type_of(self, feature: Feature) -> Type:
         """Of a column of this set: a whole number from 0 on, any number, 0 or 1, or the code of a category."""

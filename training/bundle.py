@@ -25,7 +25,8 @@ from training.hazard import HazardModel
 from veraison.errors import ModelError
 from veraison.playbook import Playbook
 
-FORMAT = 1
+FORMAT = 2
+"""1: hazards whose clocks stand still (training.hazard); still read."""
 MANIFEST = "manifest.json"
 READY_LEVELS = (0.1, 0.5, 0.9)
 
@@ -199,8 +200,10 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _hazard_json(model: HazardModel | None) -> dict[str, list[float]] | None:
-    return None if model is None else {"edges": model.edges.tolist(), "rates": model.rates.tolist()}
+def _hazard_json(model: HazardModel | None) -> dict[str, Any] | None:
+    if model is None:
+        return None
+    return {"edges": model.edges.tolist(), "rates": model.rates.tolist(), "clocks": list(model.clocks)}
 
 
 def _load_hazard(folder: Path, name: str, core: dict[str, Any]) -> HazardModel:
@@ -208,4 +211,5 @@ def _load_hazard(folder: Path, name: str, core: dict[str, Any]) -> HazardModel:
         edges=np.array(core[name]["edges"]),
         rates=np.array(core[name]["rates"]),
         booster=lgb.Booster(model_file=str(folder / f"{name}.txt")),
+        clocks=tuple(core[name].get("clocks", ())),
     )

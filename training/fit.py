@@ -92,7 +92,10 @@ def fit(
         "threads": threads,
         "monotone": _directions(data.feature_set, playbook),
     }
-    hazard: dict[str, Any] = settings | {"settings": playbook.training.model.chosen}
+    hazard: dict[str, Any] = settings | {
+        "settings": playbook.training.model.chosen,
+        "clocks": data.feature_set.clocks,
+    }
     weight = weights(data.pairs, data.person, playbook.training.landmark_decay)
     conversion = HazardModel.fit(data.features, data.outcomes, horizons, weight=weight, **hazard)
     readiness, ripens = None, data.ripens

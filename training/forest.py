@@ -11,7 +11,7 @@ always answers no, so a question whose missing values go left is asked the other
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
@@ -139,7 +139,7 @@ def sets_of(forest: Forest, column: int, values: Floats) -> Sets:
 
 
 class Curve:
-    """Raw predictions of rows, each with several values of its last column.
+    """Raw predictions of rows, each with several values of its last column, and of columns that rise with it.
 
     >>> X = np.column_stack([np.arange(100.0), np.arange(100.0) % 3])
     >>> booster = lgb.train({"verbosity": -1}, lgb.Dataset(X, label=X[:, 0] * X[:, 1]), 3)
@@ -148,20 +148,30 @@ class Curve:
     ((2, 3), True)
     """
 
-    def __init__(self, forest: Forest, count: int) -> None:
-        """`count` : the values of the last column are 0, 1 ... count - 1."""
+    def __init__(self, forest: Forest, count: int, clocks: Sequence[int] = (), passed: Floats | None = None) -> None:
+        """`count` : the values of the last column are 0, 1 ... count - 1.
+
+        clocks : columns that stand ``passed[k]`` higher where the last column is k
+        passed : (count,) ascending
+        """
         self._forest, self._count = forest, count
-        self._sets = [
-            sets_of(forest, forest.width - 1, np.arange(start, min(start + _SETS, count), dtype=np.float64))
-            for start in range(0, count, _SETS)
-        ]
+        moving = np.zeros(forest.width, dtype=np.bool_)
+        moving[list(clocks)] = True
+        self._moving = moving[forest.splits["feature"]]
+        passed = np.zeros(count) if passed is None else passed
+        self._parts = []
+        for start in range(0, count, _SETS):
+            stop = min(start + _SETS, count)
+            sets = sets_of(forest, forest.width - 1, np.arange(start, stop, dtype=np.float64))
+            self._parts.append((sets, np.ascontiguousarray(passed[start:stop])))
 
     def __call__(self, rows: Floats, threads: int = 1) -> Floats:
         """(n, count) from (n, width - 1) rows."""
         rows = checked(rows, self._forest.width - 1)
         out = np.zeros((len(rows), self._count))
-        for place, sets in enumerate(self._sets):
-            in_parts(rows, out[:, place * _SETS :], threads, partial(_walk, self._forest, sets))
+        for place, (sets, passed) in enumerate(self._parts):
+            walk = partial(_walk, self._forest, sets, self._moving, passed)
+            in_parts(rows, out[:, place * _SETS :], threads, walk)
         return out
 
 
@@ -170,7 +180,8 @@ def predict(forest: Forest, rows: Floats, threads: int = 1) -> Floats:
     rows = checked(rows, forest.width)
     out = np.zeros((len(rows), 1))
     alone = Sets(-1, 1, np.zeros(len(forest.splits), dtype=np.uint64))
-    in_parts(rows, out, threads, partial(_walk, forest, alone))
+    still = np.zeros(len(forest.splits), dtype=np.bool_)
+    in_parts(rows, out, threads, partial(_walk, forest, alone, still, np.zeros(1)))
     return out[:, 0]
 
 
@@ -196,8 +207,11 @@ def in_parts(rows: Floats, out: Floats, threads: int, work: Callable[[Floats, Fl
 @numba.njit(cache=True, nogil=True)
 def answer(splits, categories, place, row):  # type: ignore[no-untyped-def]  # numba infers
     """Whether a row answers yes to one split."""
-    split = splits[place]
-    x = row[split.feature]
+    return _answers(splits[place], categories, row[splits[place].feature])
+
+
+@numba.njit(cache=True, nogil=True)
+def _answers(split, categories, x):  # type: ignore[no-untyped-def]  # numba infers
     if split.how == NUMBER:
         return split.sign * x <= split.limit
     if split.how == CATEGORY:
@@ -209,8 +223,24 @@ def answer(splits, categories, place, row):  # type: ignore[no-untyped-def]  # n
 
 
 @numba.njit(cache=True, nogil=True)
-def _walk(forest, sets, rows, out):  # type: ignore[no-untyped-def]  # numba infers
-    """Add each tree's value to (n, count) `out`, tree by tree, as LightGBM does: the sum has the same bits."""
+def _who_answers(split, categories, x, passed):  # type: ignore[no-untyped-def]  # numba infers
+    """A bit for each of `passed` with which x answers yes."""
+    last = len(passed) - 1
+    found = np.uint64(_answers(split, categories, x + passed[0]))
+    # A number on its way up crosses a limit once: where both ends agree, so do all between.
+    if split.how == NUMBER and found == np.uint64(_answers(split, categories, x + passed[last])):
+        return (~np.uint64(0) >> np.uint64(63 - last)) * found
+    for place in range(1, last + 1):
+        found |= np.uint64(_answers(split, categories, x + passed[place])) << np.uint64(place)
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _walk(forest, sets, moving, passed, rows, out):  # type: ignore[no-untyped-def]  # numba infers
+    """Add each tree's value to (n, count) `out`, tree by tree, as LightGBM does: the sum has the same bits.
+
+    moving : (splits,) whether a split's column stands `passed` higher at each value
+    """
     # Arrays as plain names: behind a record's dots the compiler reads their addresses again and again.
     first, splits, categories, values = forest.first, forest.splits, forest.categories, forest.value
     column, count, yes = sets.column, sets.size, sets.yes
@@ -228,10 +258,13 @@ def _walk(forest, sets, rows, out):  # type: ignore[no-untyped-def]  # numba inf
                 while node >= 0:
                     at = np.uint32(node)  # an unsigned place is not looked up from the end
                     split = splits[at]
-                    if split.feature != column:
+                    if moving[at]:
+                        there = mask & _who_answers(split, categories, row[split.feature], passed)
+                    elif split.feature != column:
                         node = split.yes if answer(splits, categories, at, row) else split.no
                         continue
-                    there = mask & yes[at]
+                    else:
+                        there = mask & yes[at]
                     if there != 0 and there != mask:
                         nodes[waiting], masks[waiting] = split.yes, there
                         waiting += 1

@@ -6,11 +6,15 @@ mean ``rate * exposure`` (Holford 1980; Laird and Olivier 1981), one row for eac
 carries exactly its days at risk, also where follow-up begins late, ends early or an event cuts it short, and the
 trees learn the log of each lead's rate against the average rate of its bin.
 
+Columns that count days since something (`features.catalogue.FeatureSet.clocks`) go on counting: in a row of a bin they
+stand as they will in its middle if nothing happens. So a hazard can follow the days since an offer or the age of a lead
+as well as the days since it was scored, the several time scales of survival analysis.
+
 A worked example: edges 0, 7, 30; a lead won on day 10. Its rows are (bin 0, exposure 7, no event) and
 (bin 1, exposure 3, event).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -102,6 +106,12 @@ def choose_edges(outcomes: Outcomes, horizons: tuple[int, ...], bins: int = BINS
     return np.unique(np.concatenate([fixed, inner[apart & (inner < fixed[-1])]]))
 
 
+def middles(edges: Floats) -> Floats:
+    """(m,) days from 0 to the middle of each bin."""
+    found: Floats = (edges[:-1] + edges[1:]) / 2
+    return found
+
+
 def person_periods(outcomes: Outcomes, edges: Floats) -> PersonPeriods:
     """Cut each pair's time at risk, from entry to the event or the end of follow-up, at the edges."""
     low, high = edges[:-1], edges[1:]
@@ -145,18 +155,22 @@ def sampled(periods: PersonPeriods, weight: Floats, most: int, seed: int) -> tup
 
 
 class _Rows(lgb.Sequence):
-    """Person-period rows made as LightGBM asks for them: the whole table never stands in memory."""
+    """Person-period rows made as LightGBM asks for them: the whole table never stands in memory.
+
+    clocks : columns that go on counting
+    passed : (m,) days from the landmark to the middle of each bin
+    """
 
     batch_size = 16_384
 
-    def __init__(self, features: Floats, periods: PersonPeriods) -> None:
-        self._features, self._periods = features, periods
+    def __init__(self, features: Floats, periods: PersonPeriods, clocks: tuple[int, ...], passed: Floats) -> None:
+        self._features, self._periods, self._clocks, self._passed = features, periods, list(clocks), passed
 
     def __getitem__(self, rows: Any) -> Floats:
-        pair, place = self._periods.pair[rows], self._periods.bin[rows]
-        if np.ndim(pair) == 0:
-            return np.append(self._features[pair], place)
-        return np.column_stack([self._features[pair], place])
+        place = np.atleast_1d(self._periods.bin[rows])
+        found = np.column_stack([self._features[np.atleast_1d(self._periods.pair[rows])], place])
+        found[:, self._clocks] += self._passed[place][:, None]
+        return found if np.ndim(self._periods.bin[rows]) else found[0]
 
     def __len__(self) -> int:
         return len(self._periods.pair)
@@ -169,11 +183,13 @@ class HazardModel:
     edges : (m + 1,) days, the first 0
     rates : (m,) average events a day in each bin; LightGBM does not keep the offset it was trained with
     booster : log of the rate against the average, from the features and the number of the bin
+    clocks : places of the features that go on counting from bin to bin
     """
 
     edges: Floats
     rates: Floats
     booster: lgb.Booster
+    clocks: tuple[int, ...] = ()
 
     @staticmethod
     def fit(
@@ -182,6 +198,7 @@ class HazardModel:
         horizons: tuple[int, ...],
         *,
         categorical: list[int] | None = None,
+        clocks: Sequence[int] = (),
         seed: int = 7,
         threads: int = 2,
         weight: Floats | None = None,
@@ -190,6 +207,7 @@ class HazardModel:
     ) -> "HazardModel":
         """Learn from (n, f) features and n outcomes; the same input gives the same bytes.
 
+        clocks   : places of the columns that count days since something
         weight   : (n,) how much each pair counts, > 0; all alike where None
         monotone : (f,) for each feature 1 where the hazard may only rise with it, -1 where it may only fall, else 0;
                    empty for none
@@ -204,14 +222,14 @@ class HazardModel:
         rates = baseline_rates(every, each, len(edges) - 1)
         periods, each = sampled(every, each, EVENT_FREE, seed)
         data = lgb.Dataset(
-            _Rows(features, periods),
+            _Rows(features, periods, tuple(clocks), middles(edges)),
             label=periods.event,
             init_score=np.log(rates[periods.bin] * periods.exposure),
             weight=each,
             categorical_feature=categorical or [],
             params={"verbosity": -1},
         )
-        return HazardModel(edges, rates, lgb.train(chosen, data, rounds))
+        return HazardModel(edges, rates, lgb.train(chosen, data, rounds), tuple(clocks))
 
     def cumulative(self, features: Floats, threads: int = 1) -> Floats:
         """(n, m + 1) cumulative hazard of each row at each edge; 0 at the first, never falling."""
@@ -222,4 +240,4 @@ class HazardModel:
 
     @cached_property
     def _log_ratio(self) -> Curve:
-        return Curve(forest_of(self.booster), len(self.rates))
+        return Curve(forest_of(self.booster), len(self.rates), self.clocks, middles(self.edges))

@@ -12,13 +12,16 @@ from tests import market
 from tests.training import boosters
 from training import forest
 from training.forest import Curve, forest_of, predict
+from training.hazard import middles
 from veraison.errors import ModelError
 
 
-def repeated(rows: np.ndarray, values: int) -> np.ndarray:
-    """Each row once for each value of its last column."""
+def repeated(rows: np.ndarray, values: int, clocks: list[int] | None = None, passed=None) -> np.ndarray:
+    """Each row once for each value of its last column, with which its clocks go on."""
     found = np.repeat(rows, values, axis=0)
     found[:, -1] = np.tile(np.arange(values), len(rows))
+    if clocks:
+        found[:, clocks] += np.tile(passed, len(rows))[:, None]
     return found
 
 
@@ -41,12 +44,21 @@ def test_a_curve_is_the_predictions_of_its_bins(asked):
     assert Curve(forest_of(model), boosters.BINS)(rows[:, :-1]).tobytes() == theirs.tobytes()
 
 
+@given(boosters.parameters, st.sets(st.sampled_from([0, 1, 4, 5]), min_size=1).map(sorted))
+def test_clocks_go_on_from_bin_to_bin(asked, clocks):
+    model = boosters.booster(**asked)
+    rows = boosters.awkward_rows(model, asked["seed"])
+    passed = np.cumsum(np.random.default_rng(asked["seed"]).exponential(0.3, boosters.BINS))
+    theirs = boosters.raw(model, repeated(rows, boosters.BINS, clocks, passed)).reshape(len(rows), boosters.BINS)
+    assert Curve(forest_of(model), boosters.BINS, clocks, passed)(rows[:, :-1]).tobytes() == theirs.tobytes()
+
+
 @pytest.mark.parametrize("values", [1, 2, 63, 64, 65, 130])
 def test_a_curve_may_have_any_number_of_bins(values):
     model = boosters.booster(num_leaves=31)
-    rows = boosters.training_rows(1, rows=20)
-    theirs = boosters.raw(model, repeated(rows, values)).reshape(len(rows), values)
-    assert Curve(forest_of(model), values)(rows[:, :-1]).tobytes() == theirs.tobytes()
+    rows, clocks, passed = boosters.training_rows(1, rows=20), [0, 1], np.linspace(0, 2, values)
+    theirs = boosters.raw(model, repeated(rows, values, clocks, passed)).reshape(len(rows), values)
+    assert Curve(forest_of(model), values, clocks, passed)(rows[:, :-1]).tobytes() == theirs.tobytes()
 
 
 @pytest.mark.parametrize("decision", [0, 2, 4, 6, 8, 10])
@@ -79,10 +91,11 @@ def test_the_models_of_the_market_are_read_to_the_bit():
         boosters.raw(bundle.explained.booster, features).tobytes()
     )
     for hazard in (bundle.conversion, bundle.readiness):
-        bins = len(hazard.rates)
-        rows = repeated(np.column_stack([features, np.zeros(len(features))]), bins)
+        bins, clocks, passed = len(hazard.rates), list(hazard.clocks), middles(hazard.edges)
+        rows = repeated(np.column_stack([features, np.zeros(len(features))]), bins, clocks, passed)
         theirs = boosters.raw(hazard.booster, rows).reshape(len(features), bins)
-        assert Curve(forest_of(hazard.booster), bins)(features).tobytes() == theirs.tobytes()
+        assert clocks
+        assert Curve(forest_of(hazard.booster), bins, clocks, passed)(features).tobytes() == theirs.tobytes()
 
 
 def test_trees_of_one_leaf_are_constants():

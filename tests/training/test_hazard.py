@@ -171,10 +171,26 @@ def test_a_curve_is_what_the_booster_says_of_each_bin():
         hazard = []
         for place in range(len(model.rates)):
             rows = np.column_stack([features, np.full(len(features), float(place))])
+            rows[:, model.clocks] += (model.edges[place] + model.edges[place + 1]) / 2
             ratio = np.clip(model.booster.predict(rows, raw_score=True), -13.8, 13.8)
             hazard.append(model.rates[place] * (model.edges[place + 1] - model.edges[place]) * np.exp(ratio))
         expected = np.cumsum(np.column_stack(hazard), axis=1)
         np.testing.assert_allclose(model.cumulative(features)[:, 1:], expected, rtol=1e-13)
+
+
+def test_a_hazard_follows_the_age_of_a_lead():
+    """Leads wait until their tenth day, whenever they are scored: only a clock that goes on can tell on which."""
+    rng = np.random.default_rng(6)
+    age = rng.uniform(0, 20, 8_000)
+    life = np.maximum(10 - age, 0) + rng.exponential(5, len(age))
+    outcomes = outcomes_of(np.zeros(len(age)), np.minimum(life, 15), life <= 15)
+    features = np.column_stack([age, rng.normal(size=len(age))])
+    model = HazardModel.fit(features, outcomes, (5, 15), clocks=(0,), threads=1, settings={"bins": 15})
+    waits = model.cumulative(np.array([[1.0, 0.0], [5.0, 0.0], [15.0, 0.0]]))
+    after_four, after_seven, last = (np.searchsorted(model.edges, days) for days in (4, 7, 15))
+    assert waits[0, after_seven] < 0.15 * waits[0, last]
+    assert waits[1, after_four] < 0.15 * waits[1, last]
+    assert waits[2, after_four] == pytest.approx(model.edges[after_four] / 5, rel=0.25)
 
 
 def test_rare_events_are_neither_bent_up_nor_down():
