@@ -22,6 +22,7 @@ from serving.leads import Lead, Leads
 from serving.models import ModelHolder
 from serving.problems import JSON, Problem, ProblemDocument, invalid
 from serving.scorer import SHOWN_REASONS, Scores
+from serving.trend import with_trends
 from veraison import __version__
 
 MAX_BATCH = 1_000
@@ -59,6 +60,7 @@ class ScoreRequest(BaseModel):
     lang: Language = "en"
     reasons: Annotated[int, Field(ge=0, le=MAX_REASONS)] = SHOWN_REASONS
     details: bool | None = None
+    trend: bool = False
 
     @model_validator(mode="after")
     def _says_whom(self) -> "ScoreRequest":
@@ -154,7 +156,8 @@ def router(leads: Leads, intake: Intake, access: Access, store: Store, models: M
 
         Scores by id at the service's own moment (no as_of) are kept in the prediction log. With details, which are
         given where one lead is asked for unless they are declined, an answer has what it rests on: the evidence of
-        each reason, what is missing, and comparisons.
+        each reason, what is missing, comparisons, and how the score has moved in seven days; with trend the last of
+        these is given of many leads too.
         """
         asked = _read(ScoreRequest, body)
         as_of = leads.clock() if asked.as_of is None else moment(asked.as_of)
@@ -167,6 +170,8 @@ def router(leads: Leads, intake: Intake, access: Access, store: Store, models: M
             rows = [in_detail(scores, log, place, asked.lang, asked.reasons) for place in range(len(scores))]
         else:
             rows = scores.rows(asked.lang, asked.reasons)
+            if asked.trend:
+                rows = with_trends(rows, scores, log, asked.lang)
         if asked.events is None and asked.as_of is None:
             leads.log(scores, rows)
         return JSON(_answer(scores, as_of) | {"scores": [row.to_dict() for row in rows]})

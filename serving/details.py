@@ -10,13 +10,14 @@ from serving.evidence import evidence, missing
 from serving.reasons import OTHER_SIGNALS, Reason
 from serving.scorer import SHOWN_REASONS, ExplainedScore, Scores
 from serving.translations import Words
+from serving.trend import trends
 from serving.whatif import comparisons
 
 
 def in_detail(
     scores: Scores, log: EventLog, place: int = 0, language: Language = "en", shown: int = SHOWN_REASONS
 ) -> ExplainedScore:
-    """One pair as `Scores.row` tells it, with ``missing``, ``comparisons`` and the evidence of its reasons.
+    """One pair as `Scores.row` tells it, with ``missing``, ``comparisons``, its trend and the evidence of its reasons.
 
     log : the histories that the scores were made of
     """
@@ -34,9 +35,11 @@ def in_detail(
         return replace(reason, about=title(bundle.feature_set, reason.group, language), evidence=behind)
 
     compared = scores.status[place] is Status.scored
+    trend = trends(scores, log, language, places=[place])[0]
     return replace(
         row,
         reasons=tuple(told(reason) for reason in row.reasons),
+        trend=None if trend is None else replace(trend, changes=tuple(told(change) for change in trend.changes)),
         missing=missing(log, bundle.feature_set, code, as_of, language),
         comparisons=comparisons(
             bundle, log, code, as_of, scores.features[at], float(scores.score[at]), language

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from data.events import isoformat
 from data.log import Floats
 from features.catalogue import FeatureSet
 from features.words import Language, describe, shown_value
@@ -54,6 +55,34 @@ class Reason:
             "type": self.type,
             "text": self.text,
             **detail,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """A score against the same lead's some days ago.
+
+    since   : the earlier moment, microseconds UTC
+    status  : what the lead was then
+    score   : then, None where it had none; then there are no `points` and no `changes` either
+    points  : by how much the score has moved, positive upwards
+    changes : why: each with the points it has gained or lost since, the weightiest first, in words of today
+    """
+
+    since: int
+    status: str
+    score: float | None = None
+    points: float | None = None
+    changes: tuple[Reason, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the API has it."""
+        return {
+            "since": isoformat(self.since),
+            "status": self.status,
+            "score": self.score,
+            "points": self.points,
+            "changes": [change.to_dict() for change in self.changes],
         }
 
 

@@ -19,7 +19,7 @@ from features.words import Language
 from serving import tables
 from serving.decisions import grade
 from serving.evidence import Missing, enough
-from serving.reasons import OTHER_SIGNALS, OTHER_WORDS, Reason, reasons_of
+from serving.reasons import OTHER_SIGNALS, OTHER_WORDS, Reason, Trend, reasons_of
 from serving.whatif import Comparison
 from training.bundle import Bundle
 
@@ -35,6 +35,7 @@ class ExplainedScore:
     ready_at      : since when sales have accepted it (microseconds UTC); then `ready` is empty
     missing, comparisons : what is not known, and what leads like it score that have just acted; None but in answers
                     about one lead, see serving.details
+    trend         : how the score has moved (serving.trend), None where that is not asked for or there is no score
 
     A lead that is ``too_early`` has probabilities and times, but no score, no grade and no reasons.
     """
@@ -53,6 +54,7 @@ class ExplainedScore:
     reasons: tuple[Reason, ...] = ()
     missing: tuple[Missing, ...] | None = None
     comparisons: tuple[Comparison, ...] | None = None
+    trend: Trend | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The answer of the API: the columns of `veraison score`, with dates as text and reasons as objects."""
@@ -71,6 +73,7 @@ class ExplainedScore:
             "ready_p90": p90,
             "ready_at": None if self.ready_at is None else isoformat(self.ready_at),
             "base": self.base,
+            **({} if self.trend is None else {"trend": self.trend.to_dict()}),
             "reasons": [reason.to_dict() for reason in self.reasons],
             **{name: [one.to_dict() for one in found] for name, found in detail.items() if found is not None},
             "model_version": self.model_version,

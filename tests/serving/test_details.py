@@ -164,11 +164,11 @@ def test_an_answer_about_one_lead_is_the_row_with_more(open_leads):
     for place in places[:40]:
         row, whole = scores.row(place, "fr"), in_detail(scores, log, place, "fr")
         assert replace(
-            whole, missing=None, comparisons=None,
+            whole, missing=None, comparisons=None, trend=None,
             reasons=tuple(replace(one, about=None, evidence=None) for one in whole.reasons),
         ) == row  # fmt: skip
         answer = json.loads(json.dumps(whole.to_dict(), allow_nan=False))
-        assert {*answer} - {*row.to_dict()} == {"missing", "comparisons"}
+        assert {*answer} - {*row.to_dict()} == {"missing", "comparisons", "trend"}
         for reason, short in zip(answer["reasons"], row.to_dict()["reasons"], strict=True):
             assert {*reason} - {*short} == {"about", "evidence"}
             assert reason["about"]
