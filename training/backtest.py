@@ -62,8 +62,8 @@ class Backtest:
     def incidence(self) -> pl.DataFrame:
         """How the leads of each fold ended, whichever way came first (training.competing).
 
-        Columns: origin, horizon, cause ("converted", "lost", "opted_out"), observed, before (the share that the training
-        rows had), predicted (mean probability of ours; of conversion alone, the one ending that is modelled)
+        Columns: origin, horizon, cause ("converted", "lost", "opted_out"), observed, before (the share that the
+        training rows had), predicted (mean probability of ours; of conversion alone, the one ending that is modelled)
         """
         rows = []
         for fold in self.folds:
