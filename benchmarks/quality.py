@@ -9,6 +9,8 @@ of the training rows) is taken over fifty moments between the first and the nint
 lower mean score than the peer's; ``clear_wins`` and ``clear_losses`` those where the 95 % interval of the paired
 difference excludes zero, its variance corrected for training rows that folds share (Nadeau and Bengio 2003).
 
+Then two open logs of leads, forward in time (`benchmarks.open_logs`), where they are there; ``--no-logs`` leaves them.
+
 CPU seconds are of one core. ``--keep FILE`` keeps each fold's figures as a line and takes those it finds from there.
 """
 
@@ -29,6 +31,7 @@ from sklearn.model_selection import StratifiedKFold
 from sksurv.metrics import concordance_index_censored, concordance_index_ipcw, integrated_brier_score
 from sksurv.util import Surv
 
+from benchmarks import open_logs
 from benchmarks import survival_models as models
 from benchmarks.features import Result
 from benchmarks.survival_models import MODELS, OURS
@@ -77,6 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked.add_argument("--models", default=",".join(MODELS), help="names, such as veraison,Cox")
     asked.add_argument("--repeat", type=int, default=1, help="times that the rows are dealt into five folds")
     asked.add_argument("--keep", type=Path, help="file of figures kept from an earlier run, one JSON a line")
+    asked.add_argument("--logs", action=argparse.BooleanOptionalAction, default=True, help="the open logs of leads too")
     given = asked.parse_args(arguments)
     names = tuple(given.sets.split(",")) if given.sets else chosen()
     found = []
@@ -86,6 +90,9 @@ def main(arguments: list[str] | None = None) -> int:
             print(one.set, one.model, file=sys.stderr)
     results = [line for name in names for line in _of_set(name, found)] + _over_all(names, found)
     show(results)
+    backtests = dict(open_logs.looked_back()) if given.logs else {}
+    open_logs.show(console, backtests)
+    results += [line for name, one in backtests.items() for line in open_logs.results(name, one)]
     if not given.sets:
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps([asdict(one) for one in results], indent=1))

@@ -15,6 +15,7 @@ import polars as pl
 from data.events import instant, isoformat
 from data.log import EventLog
 from training.comparison import compare
+from training.competing import CAUSES
 from training.evaluate import OURS, Judged, judge, measure
 from training.jobs import default_origins
 from training.peers import EXTRA, FAST, PEERS, missing_library
@@ -24,6 +25,11 @@ from veraison.playbook import Playbook
 
 Say = Callable[[str], None]
 FOLDS = 3
+WON = CAUSES[0]
+_INCIDENCE = {
+    "origin": pl.Int64, "horizon": pl.Int64, "cause": pl.String, "observed": pl.Float64, "before": pl.Float64,
+    "predicted": pl.Float64,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,26 @@ class Backtest:
     def by_day(self) -> pl.DataFrame:
         """The same for each landmark day alone."""
         return pl.concat([measure(fold, draws=self.draws, by_day=True) for fold in self.folds])
+
+    @cached_property
+    def incidence(self) -> pl.DataFrame:
+        """How the leads of each fold ended, whichever way came first (training.competing).
+
+        Columns: origin, horizon, cause ("converted", "lost", "opted_out"), observed, before (the share that the
+        training rows had), predicted (mean probability of ours; of conversion alone, the one ending that is modelled)
+        """
+        rows = []
+        for fold in self.folds:
+            for place, days in enumerate(fold.horizons):
+                told = float(fold.probability[OURS][:, place].mean())
+                earlier = fold.ended_before.get(f"{days}d", {})
+                rows += [
+                    (fold.origin, days, cause, share, earlier.get(cause), told if cause == WON else None)
+                    for cause, share in fold.ended[f"{days}d"].items()
+                ]
+        return pl.DataFrame(rows, schema=_INCIDENCE, orient="row").with_columns(
+            pl.col("origin").cast(pl.Datetime("us", "UTC"))
+        )
 
     @cached_property
     def comparison(self) -> pl.DataFrame:

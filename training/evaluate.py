@@ -16,6 +16,7 @@ from data.events import MICROS_PER_DAY, instant
 from data.log import EventLog, Floats, Ints
 from features import compute
 from training.bundle import Bundle
+from training.competing import incidence
 from training.fit import TrainingSet, fit, training_set
 from training.landmarks import Bools, Landmarks, Outcomes, conversions, earliest_birth, landmarks, ripenings
 from training.peers import PEERS, Fitted, FittedSurvival
@@ -50,6 +51,8 @@ class Judged:
     curves      : model name -> (n, t) shares still open after each of `times` days, of models that have such curves
     groups      : what a lead is -> (n,) group of each row, for slices
     notes       : what must be said of a peer: a sample, rows left out
+    ended       : share of the pairs that was won, lost or opted out within each horizon (training.competing)
+    ended_before: the same of the training rows, as known at the origin; empty where nothing learned beside the model
     """
 
     origin: int
@@ -66,6 +69,8 @@ class Judged:
     curves: dict[str, Floats] = field(default_factory=dict)
     groups: dict[str, Texts] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    ended: dict[str, dict[str, float]] = field(default_factory=dict)
+    ended_before: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def judge(
@@ -136,6 +141,7 @@ def judge_with(
     return Judged(
         origin, horizons, pairs, person, outcomes, probability, prediction.ready, ripening, ripens, constant, times,
         curves, groups(bundle.feature_set, features, pairs), tuple(notes),
+        incidence(log, playbook, pairs, outcomes, before), baselines.incidence if baselines is not None else {},
     )  # fmt: skip
 
 

@@ -51,6 +51,7 @@ _PLOTS = (
     ("survival_by_decile", "Survival curves by decile", "Ten groups from the least to the most likely: the mean curve "
      "told (dashed) and the share really still open (solid). Dashed on solid means that the times are right too."),
 )  # fmt: skip
+_ENDINGS = {"converted": "won", "lost": "lost", "opted_out": "opted out"}
 _STYLE = """
 body{font:15px/1.5 -apple-system,'Segoe UI',Roboto,Arial,sans-serif;color:#2a2230;margin:2rem auto;max-width:1080px;
 padding:0 1rem}h1,h2,h3{line-height:1.2}h2{margin-top:2.5rem;border-bottom:1px solid #e7e1e4;padding-bottom:.3rem}
@@ -91,6 +92,7 @@ def record(found: Backtest) -> dict[str, Any]:
         "notes": list(found.notes),
         "figures": _records(found.figures),
         "by_landmark_day": _records(found.by_day),
+        "incidence": _records(found.incidence),
         "comparison": _records(found.comparison),
         "slices": _records(found.slices),
     }
@@ -124,6 +126,12 @@ def _page(found: Backtest) -> str:
         f"chance (Holm's correction over all groups) and its ECE is above {LARGE_ECE:g} or a fifth of the observed "
         "share: do not trust its numbers.</p>",
         _slices(found.slices),
+        "<h2>How leads end</h2>",
+        "<p>Share of the judged rows that was won, lost or opted out within so many days, whichever came first, others "
+        "being able to come in between (Aalen and Johansen); below it, the share that the training rows had. Only "
+        "winning is predicted: a share lost that moves away from what it was says that the market, or the way it is "
+        "recorded, has changed.</p>",
+        _incidence(found.incidence),
         "<h2>Every fold</h2>",
         *(_fold(found, place) for place in range(len(found.folds))),
         "<h2>What the measures say</h2><dl>",
@@ -166,6 +174,25 @@ def _slices(frame: pl.DataFrame) -> str:
         marks.append("poor" if row["poor"] else "")
     names = ["group", "rows", "leads", "predicted", "observed", "predicted / observed", "AUC", "ECE", ""]
     return _table(names, rows, marks)
+
+
+def _incidence(frame: pl.DataFrame) -> str:
+    causes = frame["cause"].unique(maintain_order=True).to_list()
+    rows = []
+    for (origin, days), here in frame.group_by("origin", "horizon", maintain_order=True):
+        by_cause = {row["cause"]: row for row in here.iter_rows(named=True)}
+        told = [row["predicted"] for row in by_cause.values() if row["predicted"] is not None]
+        shares = [f"{_percent(by_cause[c]['observed'])}<br>{_before(by_cause[c]['before'])}" for c in causes]
+        rows.append([f"{origin:%Y-%m-%d}, {days} d", *map(_percent, told), *shares])
+    return _table(["trained, within", "won, predicted", *(_ENDINGS[cause] for cause in causes)], rows)
+
+
+def _before(share: float | None) -> str:
+    return "" if share is None else f"<small>before: {_percent(share)}</small>"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}"
 
 
 def _fold(found: Backtest, place: int) -> str:

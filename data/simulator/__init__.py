@@ -26,7 +26,9 @@ a repeated message is received after its first. A visit before the lead was know
 which comes before ``Lead Created``. A bot is known by its user agent before it is a lead; its chance is 0.
 Wins, losses and ``Unsubscribed`` end a journey; what a lead does afterwards means nothing.
 
-The truth knows the calendar: a drift still to come counts in the probabilities of the days before it.
+The truth knows the calendar: a drift still to come counts in the probabilities of the days before it, and so do
+August and the end of December, which no model can know that learned from less than a year. A steady market has
+neither, so that there the truth is what a perfect model would say.
 """
 
 from data.simulator.run import SimulationResult, simulate

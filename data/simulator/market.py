@@ -204,11 +204,15 @@ def day_of(day: int) -> date:
 
 
 class Market:
-    """The market under one drift from `drift_day` on; every method is asked for one market day >= 0."""
+    """The market under one drift from `drift_day` on; every method is asked for one market day >= 0.
 
-    def __init__(self, drift: Drift = "none", drift_day: int = 0) -> None:
+    steady : whether the weeks of the year are alike: no wave, no August, no end of December
+    """
+
+    def __init__(self, drift: Drift = "none", drift_day: int = 0, steady: bool = False) -> None:
         self.drift = drift
         self.drift_day = drift_day
+        self.steady = steady
         kind, stage, company, role, level = np.meshgrid(*(np.arange(n) for n in SHAPE), indexing="ij")
         fit = COMPANY_FACTOR[company] * ROLE_FACTOR[role]
         quality = np.array(KINDS)[kind]
@@ -234,6 +238,8 @@ class Market:
 
     def year(self, day: int) -> float:
         """Season within the year, without drift: a mild wave, August and the last days of December low."""
+        if self.steady:
+            return 1.0
         today = day_of(day)
         wave = 1 + 0.10 * float(np.cos(2 * np.pi * (today.timetuple().tm_yday - 80) / 365.25))
         if today.month == 8:

@@ -67,6 +67,7 @@ def simulate(
     seed: int = 7,
     drift: str = "none",
     drift_day: int | None = None,
+    steady: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> SimulationResult:
     """Simulate a mid-market firm and write its events, the truth about its leads, and its playbook.
@@ -77,11 +78,12 @@ def simulate(
     seed      : 0 to 2**63 - 1; the same seed gives the same bytes
     drift     : none, source, rename, price, bots or season
     drift_day : market day from which it holds, 0 to days - 1; by default after 60 % of the days
+    steady    : leave the season of the year out, so that nothing but the drift sets the future apart from the past
     progress  : called with (days done, days) now and then
     Raises    : VeraisonError for anything else, or where a file cannot be written
     """
     ruled = _checked(leads, days, seed, drift, drift_day)
-    market = Market(ruled, int(0.6 * days) if drift_day is None else drift_day)
+    market = Market(ruled, int(0.6 * days) if drift_day is None else drift_day, steady)
     people = settle(market, leads, days, np.random.default_rng((seed, _PEOPLE)))
     truth_path, playbook_path = out.with_suffix(".truth.parquet"), out.with_suffix(".playbook.toml")
     try:

@@ -426,6 +426,15 @@ def test_the_past_does_not_know_the_end():
 # --- drift ------------------------------------------------------------------------------------------------
 
 
+def test_a_steady_market_is_alike_from_year_to_year():
+    ruled, usual, state = Market(steady=True), Market(), np.array([0, 1, 2, 2, 8])[:, None].repeat(2, axis=1)
+    may_and_august = np.array([14 * 9, 14 * 15])  # the same days of the week and of the mailing
+    same = truth.probabilities(ruled, may_and_august, state, files.HORIZONS)
+    np.testing.assert_allclose(same[0], same[1], rtol=1e-12)
+    may, august = truth.probabilities(usual, may_and_august, state, files.HORIZONS)
+    assert (august < 0.7 * may).all()
+
+
 @pytest.mark.parametrize("drift", DRIFTS[1:])
 def test_nothing_changes_before_the_drift(drifted, drift):
     usual, changed = ([m for m in drifted[name][1] if received(m) < AT_90] for name in ("none", drift))

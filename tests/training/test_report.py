@@ -80,6 +80,26 @@ def test_the_curve_that_is_judged_is_the_one_that_is_served(found):
         assert at_end == pytest.approx(fold.probability[OURS][:, -1], abs=1e-9)
 
 
+def test_every_way_to_end_is_told_beside_what_was_predicted(found, folder):
+    assert len(found.incidence) == 2 * 2 * 3  # folds, horizons, ways to end
+    for fold in found.folds:
+        here = found.incidence.filter(pl.col("origin").dt.epoch("us") == fold.origin)
+        won = here.filter(cause="converted")
+        assert won["predicted"].to_list() == pytest.approx(fold.probability[OURS].mean(axis=0))
+        assert here.filter(pl.col("cause") != "converted")["predicted"].is_null().all()
+        # every judged row was followed to the end, so nothing is censored; a win after opting out came too late
+        seen = np.array([fold.outcomes.within(days).mean() for days in fold.horizons])
+        assert (won["observed"].to_numpy() <= seen + 1e-12).all()
+        assert won["observed"].to_numpy() == pytest.approx(seen, abs=0.01)
+        assert here["before"].is_between(0, 1).all()
+        lost = here.filter(cause="lost").sort("horizon")
+        assert 0 < lost["observed"][0] < lost["observed"][1] < 1
+    text = (folder / "index.html").read_text(encoding="utf-8")
+    assert "How leads end" in text
+    for row in found.incidence.iter_rows(named=True):
+        assert f"{row['observed']:.1%}<br><small>before: {row['before']:.1%}" in text
+
+
 def test_a_comparison_is_the_difference_of_the_figures(found):
     row = found.comparison.row(by_predicate=(pl.col("peer") == "Cox") & (pl.col("horizon") == 30)
                                & (pl.col("metric") == "auc"), named=True)  # fmt: skip
@@ -97,6 +117,7 @@ def test_the_json_holds_every_figure(found, folder):
     assert len(written["by_landmark_day"]) == len(found.by_day)
     assert len(written["comparison"]) == len(found.comparison)
     assert len(written["slices"]) == len(found.slices)
+    assert len(written["incidence"]) == len(found.incidence)
     assert written["origins"] == ["2026-03-12T00:00:00Z", "2026-04-01T00:00:00Z"]
 
 

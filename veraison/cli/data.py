@@ -34,12 +34,17 @@ def simulate(
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 7,
     drift: Annotated[str, typer.Option(help="none, source, rename, price, bots or season.")] = "none",
     drift_day: Annotated[int | None, typer.Option(help="Day the drift begins (60 % of days).")] = None,
+    steady: Annotated[
+        bool, typer.Option("--steady", help="Without the season of the year: nothing changes but by the drift.")
+    ] = False,
 ) -> None:
     """Write a year of a B2B firm that never was, with the true chance of every lead.
 
     Example: veraison simulate --out market.ndjson --leads 2000 --days 365 --seed 7
     """
-    result = simulate_with_progress(out_path, leads=leads, days=days, seed=seed, drift=drift, drift_day=drift_day)
+    result = simulate_with_progress(
+        out_path, leads=leads, days=days, seed=seed, drift=drift, drift_day=drift_day, steady=steady
+    )
     out.print(
         f"{result.events:,} events of {result.leads:,} leads, {result.wins:,} won: {result.events_path}\n"
         f"truth: {result.truth_path}\nplaybook: {result.playbook_path}",
@@ -49,7 +54,14 @@ def simulate(
 
 
 def simulate_with_progress(
-    path: Path, *, leads: int, days: int, seed: int, drift: str = "none", drift_day: int | None = None
+    path: Path,
+    *,
+    leads: int,
+    days: int,
+    seed: int,
+    drift: str = "none",
+    drift_day: int | None = None,
+    steady: bool = False,
 ) -> SimulationResult:
     """Simulate a market behind a progress bar."""
     with progress() as bar:
@@ -61,6 +73,7 @@ def simulate_with_progress(
             seed=seed,
             drift=drift,
             drift_day=drift_day,
+            steady=steady,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
 
