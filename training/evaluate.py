@@ -81,6 +81,7 @@ def judge(
     """Train at `origin` and predict the leads created after it, as known at the snapshot `before`."""
     data = training_set(log, playbook, before=origin)
     bundle = fit(data, playbook, before=origin, threads=threads)
+    data = data.by_chance()
     pairs = later_pairs(log, playbook, origin, before)
     return judge_with(bundle, log, origin, pairs, before, baselines=data, threads=threads, peers=peers, say=say)
 
