@@ -14,7 +14,7 @@ export ITERATIVE_DO_NOT_TRACK := 1
 export OMP_WAIT_POLICY := PASSIVE
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo test lint docs notebooks bench-features bench-explain bench-quality clean
+.PHONY: help setup demo test lint docs notebooks bench-features bench-explain bench-quality bench-train clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,9 @@ bench-explain: $(STAMP) ## reasons, curves and explained scores against LightGBM
 
 bench-quality: $(STAMP) ## survival curves against seven peers on public data sets, one table; ARGS="--sets GBSG2" for less
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.quality $(ARGS)
+
+bench-train: $(STAMP) ## `veraison train` on 100,000 simulated leads: time and memory; ARGS="--leads 5000" for less
+	@$(BIN)/python -m benchmarks.train $(ARGS)
 
 clean: ## remove the environment and everything made
 	rm -rf $(VENV) $(VENV)-uv workspace .pytest_cache .mypy_cache .ruff_cache

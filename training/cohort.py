@@ -1,12 +1,12 @@
 """Which landmarks of a large firm are learned from: a case-cohort sample, chosen before any feature is computed.
 
-A landmark without an outcome says only how much rate times exposure was survived, so a random part of them, each counting
-for those left out, gives the same rates on average, while those with an outcome are few and tell most. The *cohort* is a
-random part of all landmarks, whatever became of them: it looks as they all do, and needs no weights. Beside it stand
-those with an outcome that it missed.
+A landmark without an outcome says only how much rate times exposure was survived, so a random part of them, each
+counting for those left out, gives the same rates on average, while those with an outcome are few and tell most. The
+*cohort* is a random part of all landmarks, whatever became of them: it looks as they all do, and needs no weights.
+Beside it stand those with an outcome that it missed.
 
-Worked example: a million landmarks, 50,000 with an outcome. The cohort are 100,000, of which some 5,000 have one; the other
-45,000 are added. So 145,000 are learned from, and each of the 95,000 without an outcome counts for ten.
+Worked example: a million landmarks, 50,000 with an outcome. The cohort are 100,000, of which some 5,000 have one; the
+other 45,000 are added. So 145,000 are learned from, and each of the 95,000 without an outcome counts for ten.
 
 Source: Prentice 1986; weighted as by Kalbfleisch and Lawless 1988
 """
