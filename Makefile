@@ -14,7 +14,7 @@ export ITERATIVE_DO_NOT_TRACK := 1
 export OMP_WAIT_POLICY := PASSIVE
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo test lint docs notebooks bench-features bench-explain bench-quality bench-oracle clean
+.PHONY: help setup demo test lint docs notebooks bench-features bench-explain bench-quality bench-oracle bench-train clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -54,6 +54,9 @@ bench-quality: $(STAMP) ## survival curves against seven peers on public data se
 
 bench-oracle: $(STAMP) ## the model beside the truth of a simulated market, and what a backtest says of drift; ARGS="--leads 4000" for less
 	@$(BIN)/python -m benchmarks.oracle $(ARGS)
+
+bench-train: $(STAMP) ## `veraison train` on 100,000 simulated leads: time and memory; ARGS="--leads 5000" for less
+	@$(BIN)/python -m benchmarks.train $(ARGS)
 
 clean: ## remove the environment and everything made
 	rm -rf $(VENV) $(VENV)-uv workspace .pytest_cache .mypy_cache .ruff_cache

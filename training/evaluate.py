@@ -86,6 +86,7 @@ def judge(
     """Train at `origin` and predict the leads created after it, as known at the snapshot `before`."""
     data = training_set(log, playbook, before=origin)
     bundle = fit(data, playbook, before=origin, threads=threads)
+    data = data.by_chance()
     pairs = later_pairs(log, playbook, origin, before)
     return judge_with(bundle, log, origin, pairs, before, baselines=data, threads=threads, peers=peers, say=say)
 
@@ -149,7 +150,8 @@ def fit_peer(name: str, data: TrainingSet, horizons: tuple[int, ...], given: lis
     """A peer that has learned from training rows, of which it is given some columns."""
     categorical = set(data.feature_set.categorical)
     codes = [place for place, column in enumerate(given) if column in categorical]
-    return PEERS[name].fit(data.features[:, given], data.outcomes, horizons, codes)
+    features = data.features if len(given) == len(data.feature_set.names) else data.features[:, given]
+    return PEERS[name].fit(features, data.outcomes, horizons, codes)
 
 
 def notes_of(peers: Collection[str], outcomes: Outcomes) -> list[str]:

@@ -1,6 +1,7 @@
 """From a log and a snapshot to a bundle: the training set, the two hazards, and the explained probability."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from features.catalogue import FeatureSet
 from features.learning import learn
 from training import curve
 from training.bundle import Bundle
+from training.cohort import case_cohort
 from training.competing import incidence
 from training.distil import ExplainedModel
 from training.hazard import LARGEST_LOG_RATIO, Directions, HazardModel
@@ -32,25 +34,51 @@ _DIRECTIONS = {"rising": 1, "falling": -1}
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Landmarks with their features and what became of them, as known at one snapshot.
+    """Landmarks with what became of them, as known at one snapshot; of a large firm a sample (training.cohort).
 
+    every     : all landmarks, also those that are not learned from; the rest speaks of the n that are
     person    : (n,) code in the log of the person each lead is
-    features  : (n, f) columns of `feature_set`
     outcomes  : (n,) conversions
     ripening  : (n,) readiness; `ripens` says which rows can be used for it
-    converted : different leads that converted
-    incidence : share of the landmarks that was won, lost or opted out within each horizon (training.competing)
+    weight    : (n,) how much each counts, with `training.landmark_decay`
+    cohort    : places of those that are a random part of all landmarks, ascending
+    converted : different leads that converted, of all
+    incidence : share of all landmarks that was won, lost or opted out within each horizon (training.competing)
     """
 
+    log: EventLog = field(repr=False)
+    every: Landmarks
     pairs: Landmarks
     person: Codes
     feature_set: FeatureSet
-    features: Floats
     outcomes: Outcomes
     ripening: Outcomes
     ripens: Bools
+    weight: Floats
+    cohort: Ints
     converted: int
     incidence: dict[str, dict[str, float]]
+
+    @cached_property
+    def features(self) -> Floats:
+        """(n, f) columns of `feature_set`, computed when they are first asked for: nothing else here is as large."""
+        return compute.batch(self.log, self.feature_set, self.pairs.lead, self.pairs.as_of, self.pairs.started)
+
+    def by_chance(self) -> "TrainingSet":
+        """The cohort alone, for who learns without weights: a random part of all landmarks, each counting the same."""
+        if len(self.cohort) == len(self.pairs):
+            return self
+        rows = self.cohort
+        return replace(
+            self,
+            pairs=self.pairs[rows],
+            person=self.person[rows],
+            outcomes=self.outcomes[rows],
+            ripening=self.ripening[rows],
+            ripens=self.ripens[rows],
+            weight=np.ones(len(rows)),
+            cohort=np.arange(len(rows)),
+        )
 
 
 def training_set(log: EventLog, playbook: Playbook, *, before: int) -> TrainingSet:
@@ -60,21 +88,33 @@ def training_set(log: EventLog, playbook: Playbook, *, before: int) -> TrainingS
     """
     found = examples(log, playbook, before=before)
     pairs, outcomes, person = found.pairs, found.outcomes, found.person
-    within = outcomes.within(max(playbook.horizons.days))
+    longest, seed = max(playbook.horizons.days), playbook.training.seed
+    within = outcomes.within(longest)
     converted = len(np.unique(person[within]))
     needed = playbook.training.min_conversions
     if converted < needed:
         raise TrainingError(
-            f"too few conversions to train: {needed} leads that convert within {max(playbook.horizons.days)} days are "
+            f"too few conversions to train: {needed} leads that convert within {longest} days are "
             f"needed, {converted} are known before {isoformat(before)} (of {len(np.unique(person))} leads); "
             "wait, ingest more history, or lower training.min_conversions"
         )
-    feature_set = learn(log, playbook, pairs.lead, pairs.as_of, before=before)
-    features = compute.batch(log, feature_set, pairs.lead, pairs.as_of, pairs.started)
-    ended = incidence(log, playbook, pairs, outcomes, before)
+    ripe = found.ripening.within(longest) & found.ripens & playbook.has_readiness
+    sample = case_cohort(within | ripe, seed)
+    rows = sample.rows
     return TrainingSet(
-        pairs, person, feature_set, features, outcomes, found.ripening, found.ripens, converted, ended
-    )  # fmt: skip
+        log=log,
+        every=pairs,
+        pairs=pairs[rows],
+        person=person[rows],
+        feature_set=learn(log, playbook, pairs.lead, pairs.as_of, before=before),
+        outcomes=outcomes[rows],
+        ripening=found.ripening[rows],
+        ripens=found.ripens[rows],
+        weight=weights(pairs, person, playbook.training.landmark_decay)[rows] * sample.weight,
+        cohort=sample.cohort,
+        converted=converted,
+        incidence=incidence(log, playbook, pairs, outcomes, before),
+    )
 
 
 def fit(
@@ -96,13 +136,11 @@ def fit(
         "settings": playbook.training.model.chosen,
         "clocks": data.feature_set.clocks,
     }
-    weight = weights(data.pairs, data.person, playbook.training.landmark_decay)
-    conversion = HazardModel.fit(data.features, data.outcomes, horizons, weight=weight, **hazard)
-    readiness, ripens = None, data.ripens
-    if playbook.has_readiness and data.ripening[ripens].within(max(horizons)).any():
-        ripening = data.ripening[ripens]
-        readiness = HazardModel.fit(data.features[ripens], ripening, horizons, weight=weight[ripens], **hazard)
-    rows = _some(len(data.pairs), EXPLAINED_ROWS, seed)
+    conversion = HazardModel.fit(data.features, data.outcomes, horizons, weight=data.weight, **hazard)
+    readiness, ripening = None, _never_at_risk(data.ripening, ~data.ripens)
+    if playbook.has_readiness and ripening.within(max(horizons)).any():
+        readiness = HazardModel.fit(data.features, ripening, horizons, weight=data.weight, **hazard)
+    rows = data.cohort[_some(len(data.cohort), EXPLAINED_ROWS, seed)]
     features = data.features[rows]
     cumulative = conversion.cumulative(features, threads)
     at = np.searchsorted(conversion.edges, horizons)
@@ -117,8 +155,8 @@ def fit(
         base_odds = float(np.exp(served.mean()))
     facts = {
         "as_of": isoformat(before),
-        "leads": len(np.unique(data.pairs.lead)),
-        "landmarks": len(data.pairs),
+        "leads": len(np.unique(data.every.lead)),
+        "landmarks": len(data.every),
         "converted": data.converted,
         "playbook": playbook.fingerprint,
         "features": data.feature_set.fingerprint,
@@ -135,6 +173,11 @@ def fit(
         facts=facts,
         reference=_reference(data, explained, seed, threads),
     )
+
+
+def _never_at_risk(outcomes: Outcomes, rows: Bools) -> Outcomes:
+    """The same with some rows of which nothing can be learned: cheaper than a copy of the features without them."""
+    return replace(outcomes, duration=np.where(rows, 0.0, outcomes.duration), event=outcomes.event & ~rows)
 
 
 def _directions(feature_set: FeatureSet, playbook: Playbook) -> Directions:
@@ -196,7 +239,7 @@ def _some(count: int, most: int, seed: int) -> Ints:
 
 
 def _reference(data: TrainingSet, explained: ExplainedModel, seed: int, threads: int) -> pl.DataFrame:
-    rows = _some(len(data.pairs), REFERENCE_ROWS, seed)
+    rows = data.cohort[_some(len(data.cohort), REFERENCE_ROWS, seed)]
     served = explained.log_odds(data.features[rows], threads)
     frame = pl.DataFrame(data.features[rows], schema=data.feature_set.names)
     return frame.with_columns(

@@ -56,7 +56,7 @@ def train(
     say(f"collecting what was known before {isoformat(before)}")
     data = training_set(log, playbook, before=before)
     check_monotone(playbook, data.feature_set)
-    say(f"{len(data.pairs):,} landmarks, {data.converted:,} conversions, {len(data.feature_set.names)} features")
+    say(f"{len(data.every):,} landmarks, {data.converted:,} conversions, {len(data.feature_set.names)} features")
     refuse(audit_log(log, playbook, data, before=before), playbook.training.allow_leaks, say)
     judged, figures = _measure_past(log, playbook, before, threads, say)
     say("learning the hazard and its explanation")
@@ -75,7 +75,8 @@ def train(
             **provenance.of_run(log, playbook, before=before, threads=threads),
             "feature_set": bundle.feature_set.fingerprint,
             "primary": playbook.horizons.primary,
-            "landmarks": len(data.pairs),
+            "landmarks": len(data.every),
+            "landmarks_learned_from": len(data.pairs),
             "rounds": hazard.ROUNDS,
             **hazard.PARAMETERS,
         },

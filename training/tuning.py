@@ -201,7 +201,7 @@ def _losses(fold: Fold, settings: Mapping[str, Any], playbook: Playbook, threads
     data, days = fold.data, playbook.horizons.days
     model = HazardModel.fit(
         data.features, data.outcomes, days, categorical=data.feature_set.categorical, clocks=data.feature_set.clocks,
-        seed=playbook.training.seed, threads=threads, settings=settings,
+        seed=playbook.training.seed, threads=threads, weight=data.weight, settings=settings,
     )  # fmt: skip
     at = np.searchsorted(model.edges, days)
     chance = np.clip(-np.expm1(-model.cumulative(fold.features, threads)[:, at]), 1e-12, 1 - 1e-12)

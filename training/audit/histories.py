@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from data.log import NEVER, EventLog
+from features import compute
 from features.catalogue import Op
 from training.audit import dates, later
 from training.audit.alone import LEAST, Coded
@@ -26,7 +27,7 @@ from veraison.playbook import Playbook
 def audit_log(log: EventLog, playbook: Playbook, data: TrainingSet, *, before: int) -> list[Finding]:
     """What a model trained on these landmarks would know of the outcome that it could not have known.
 
-    data   : the landmarks, with their features
+    data   : the landmarks
     before : the snapshot, microseconds UTC; later knowledge is not looked at
     """
     ended = Ended.of(log, playbook, before)
@@ -85,18 +86,20 @@ def _features(
     seed = playbook.training.seed
     end = np.full(len(log.leads), -1, dtype=np.int8)
     end[ended.lead] = ended.won
-    person = log.persons(before)[data.pairs.lead]
+    person = log.persons(before)[data.every.lead]
     rows = np.flatnonzero(end[person] >= 0)
     rows = rows[np.random.default_rng(seed).permutation(len(rows))]
     rows = rows[np.unique(person[rows], return_index=True)[1]]
     won = end[person[rows]] == 1
     if min(int(won.sum()), int((~won).sum())) < LEAST:
         return
+    pairs = data.every[rows]
+    features = compute.batch(log, data.feature_set, pairs.lead, pairs.as_of, pairs.started)
     sources = {*data.feature_set.kinds, *(trait.name for trait in data.feature_set.traits)}
     for at, (name, one) in enumerate(zip(data.feature_set.names, data.feature_set.features, strict=True)):
         if one.subject in leaking or (one.op is Op.profile and leaking):
             continue
-        column = Coded.of(pl.Series(name, data.features[rows, at]))
+        column = Coded.of(pl.Series(name, features[:, at]))
         if len(np.unique(column.codes)) > 1:
             for finding in near_perfect(column, won):
                 yield replace(finding, source=one.subject if one.subject in sources else "")

@@ -12,12 +12,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from data.log import Floats, Ints
+from training.cohort import case_cohort
 from training.landmarks import Bools, Outcomes
 from training.peers.preparation import preparation
-from training.peers.protocol import MANY
+from training.peers.protocol import MANY, SEED
 from training.peers.tables import BaseRate
 
 Chance = Callable[[Floats], Floats]
+_AT_ONCE = 1 << 14
+"""Rows asked at a time: prepared for a classifier they are several times as large."""
 
 
 class _OnSettled:
@@ -28,15 +31,18 @@ class _OnSettled:
 
 
 def _a_horizon_each(
-    features: Floats, outcomes: Outcomes, horizons: tuple[int, ...], learn: Callable[[Floats, Bools], Chance]
+    features: Floats, outcomes: Outcomes, horizons: tuple[int, ...], learn: Callable[[Ints, Bools], Chance]
 ) -> tuple[Chance, ...]:
-    """A horizon at which nobody followed so long converted (a young log) repeats the shorter one."""
+    """A horizon at which nobody followed so long converted (a young log) repeats the shorter one.
+
+    learn : is told the places of the rows followed so long, and which of them converted
+    """
     models: list[Chance] = []
     for days in horizons:
-        followed = outcomes.settled(days)
+        followed = np.flatnonzero(outcomes.settled(days))
         happened = outcomes.within(days)[followed]
         if happened.any() and not happened.all():
-            models.append(learn(features[followed], happened))
+            models.append(learn(followed, happened))
         else:
             models.append(models[-1] if models else _same_for_all(BaseRate.fit(features, outcomes, (days,), [])))
     return tuple(models)
@@ -48,7 +54,9 @@ def _same_for_all(rate: BaseRate) -> Chance:
 
 def _side_by_side(models: tuple[Chance, ...], features: Floats) -> Floats:
     """Models of one horizon know nothing of each other: where they cross, the longer one is lifted."""
-    return np.maximum.accumulate(np.column_stack([chance(features) for chance in models]), axis=1)
+    parts = [features[start : start + _AT_ONCE] for start in range(0, max(len(features), 1), _AT_ONCE)]
+    found = np.concatenate([np.column_stack([chance(part) for chance in models]) for part in parts])
+    return np.maximum.accumulate(found, axis=1)
 
 
 @dataclass(frozen=True)
@@ -63,9 +71,13 @@ class Logistic(_OnSettled):
 
     @staticmethod
     def fit(features: Floats, outcomes: Outcomes, horizons: tuple[int, ...], categorical: list[int]) -> "Logistic":
-        def learn(rows: Floats, happened: Bools) -> Chance:
-            shape = preparation(rows.shape[1], categorical)
-            model: Any = make_pipeline(shape, LogisticRegression(C=0.1, max_iter=2000)).fit(rows, happened)
+        def learn(followed: Ints, happened: Bools) -> Chance:
+            few = case_cohort(happened, SEED, cohort=MANY, cases=MANY)
+            model: Any = make_pipeline(
+                preparation(features.shape[1], categorical), LogisticRegression(C=0.1, max_iter=2000)
+            )
+            rows = features[followed[few.rows]]
+            model.fit(rows, happened[few.rows], logisticregression__sample_weight=few.weight)
             return lambda asked: np.asarray(model.predict_proba(asked)[:, 1])
 
         return Logistic(_a_horizon_each(features, outcomes, horizons, learn))
@@ -89,8 +101,8 @@ class NaiveBayes(_OnSettled):
 
     @staticmethod
     def fit(features: Floats, outcomes: Outcomes, horizons: tuple[int, ...], categorical: list[int]) -> "NaiveBayes":
-        def learn(rows: Floats, happened: Bools) -> Chance:
-            return _Frequencies.fit(rows, happened, set(categorical)).chance
+        def learn(followed: Ints, happened: Bools) -> Chance:
+            return _Frequencies.fit(features[followed], happened, set(categorical)).chance
 
         return NaiveBayes(_a_horizon_each(features, outcomes, horizons, learn))
 

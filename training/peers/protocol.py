@@ -11,7 +11,7 @@ SEED = 7
 SLOW = 5_000
 """Rows that a slow peer learns from at most."""
 MANY = 60_000
-"""The same of one that is fast on most logs; beyond, more rows would move no coefficient that matters."""
+"""The same of one that is fast on most logs: so many by chance, and beside them all with an event, weighted."""
 
 
 class Fitted(Protocol):

@@ -100,7 +100,7 @@ def _of_store(
     where = place(workspace, playbook)
     book, log, before = past(where, as_of)
     data = training_set(log, book, before=before)
-    say(f"{len(data.pairs):,} landmarks, {data.converted:,} conversions, {len(data.feature_set.names)} features")
+    say(f"{len(data.every):,} landmarks, {data.converted:,} conversions, {len(data.feature_set.names)} features")
     return audit_log(log, book, data, before=before), book.training.allow_leaks
 
 

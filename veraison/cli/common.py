@@ -111,9 +111,10 @@ def past(where: Place, as_of: str | None) -> tuple[Playbook, EventLog, int]:
     book = where.playbook()
     with where.store() as store:
         before = moment(as_of, store)
-        for warning in check_names(book, store.kinds()):
+        log = store.scan()
+        for warning in check_names(book, log.kinds):
             note(warning)
-        return book, store.scan(), before
+        return book, log, before
 
 
 def note(text: str) -> None:
