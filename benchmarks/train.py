@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.features import Result
+from benchmarks.measure import EngineFailedError
 
 RESULTS = Path(__file__).parent / "results" / "train.json"
 LEADS = 100_000
@@ -75,7 +76,7 @@ def ingested(folder: Path, leads: int) -> Path:
 
 
 def trained(workspace: Path) -> Training:
-    """Train there in a fresh process; CalledProcessError with the command's last words where it fails."""
+    """Train there in a fresh process; EngineFailedError with its last words where it fails."""
     begun = time.perf_counter()
     command = [_COMMAND, "train", "--workspace", str(workspace)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -86,7 +87,8 @@ def trained(workspace: Path) -> Training:
     process.returncode = os.waitstatus_to_exitcode(status)
     process.stderr.close()
     if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command, stderr=steps[-1:])
+        last = steps[-1][1] if steps else "no word"
+        raise EngineFailedError(f"veraison train ended with {process.returncode}: {last}")
     return Training(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024.0, tuple(steps))
 
 

@@ -70,7 +70,7 @@ def test_rates_of_a_sample_are_those_of_all(cases):
 @pytest.fixture
 def sampled(monkeypatch):
     assert len(market.bundle().reference)  # made of all landmarks, before they are sampled
-    monkeypatch.setattr(fitting, "case_cohort", lambda case, seed: case_cohort(case, seed, cohort=600, cases=600))
+    monkeypatch.setattr(fitting, "case_cohort", lambda case, seed: case_cohort(case, seed, cohort=600, cases=2_000))
     return training_set(market.log(), market.BOOK, before=market.SNAPSHOT)
 
 
