@@ -1,7 +1,9 @@
 """From a log and a snapshot to a bundle: the training set, the two hazards, and the explained probability."""
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -136,10 +138,13 @@ def fit(
         "settings": playbook.training.model.chosen,
         "clocks": data.feature_set.clocks,
     }
-    conversion = HazardModel.fit(data.features, data.outcomes, horizons, weight=data.weight, **hazard)
-    readiness, ripening = None, _never_at_risk(data.ripening, ~data.ripens)
+    ripening = _never_at_risk(data.ripening, ~data.ripens)
+    learn_from = [data.outcomes]
     if playbook.has_readiness and ripening.within(max(horizons)).any():
-        readiness = HazardModel.fit(data.features, ripening, horizons, weight=data.weight, **hazard)
+        learn_from.append(ripening)
+    conversion, *ripe = _side_by_side(
+        [partial(HazardModel.fit, data.features, one, horizons, weight=data.weight) for one in learn_from], hazard
+    )
     rows = data.cohort[_some(len(data.cohort), EXPLAINED_ROWS, seed)]
     features = data.features[rows]
     cumulative = conversion.cumulative(features, threads)
@@ -167,12 +172,21 @@ def fit(
         playbook=playbook,
         feature_set=data.feature_set,
         conversion=conversion,
-        readiness=readiness,
+        readiness=ripe[0] if ripe else None,
         explained=explained,
         base_odds=base_odds,
         facts=facts,
         reference=_reference(data, explained, seed, threads),
     )
+
+
+def _side_by_side(work: Sequence[Callable[..., HazardModel]], settings: dict[str, Any]) -> list[HazardModel]:
+    """Each with its share of the threads: those of one model would wait for each other at every split."""
+    threads = int(settings["threads"])
+    at_once = min(threads, len(work))
+    with ThreadPoolExecutor(at_once) as pool:
+        running = [pool.submit(one, **settings | {"threads": max(1, threads // at_once)}) for one in work]
+        return [one.result() for one in running]
 
 
 def _never_at_risk(outcomes: Outcomes, rows: Bools) -> Outcomes:

@@ -51,6 +51,7 @@ EVENT_FREE = 150_000
 """So many rows without an event are learned from at most; all with one are. Chosen by chance, each then counts for
 those left out, so what is learned is the same on average, and training time stops growing with the firm."""
 ROUNDS = 125
+"""Trees up to a thousand events; of more there is more to learn, so their number grows, up to twice as many."""
 BINS = 12
 _AS_SHIPPED: Mapping[str, Any] = {}
 
@@ -104,6 +105,16 @@ def choose_edges(outcomes: Outcomes, horizons: tuple[int, ...], bins: int = BINS
     inner = np.round(np.quantile(times, np.linspace(0, 1, bins + 1)[1:-1]), 3) if len(times) else np.empty(0)
     apart = np.abs(inner[:, None] - fixed).min(axis=1) > 0.02 * inner + 0.01
     return np.unique(np.concatenate([fixed, inner[apart & (inner < fixed[-1])]]))
+
+
+def rounds_for(events: int) -> int:
+    """How many trees so many person-period rows with an event can bear: as their cube root, within bounds.
+
+    >>> rounds_for(500), rounds_for(2_000), rounds_for(1_000_000)
+    (125, 157, 250)
+    """
+    many = min(max(float(np.cbrt(events / 1_000)), 1.0), 2.0)
+    return round(ROUNDS * many)
 
 
 def middles(edges: Floats) -> Floats:
@@ -211,15 +222,16 @@ class HazardModel:
         weight   : (n,) how much each pair counts, > 0; all alike where None
         monotone : (f,) for each feature 1 where the hazard may only rise with it, -1 where it may only fall, else 0;
                    empty for none
-        settings : what is to differ from `PARAMETERS`, `ROUNDS` and `BINS`
+        settings : what is to differ from `PARAMETERS`, `rounds_for` and `BINS`
         """
-        chosen = {**PARAMETERS, "rounds": ROUNDS, "bins": BINS, **settings}
+        chosen = {**PARAMETERS, "rounds": None, "bins": BINS, **settings}
         rounds, bins = chosen.pop("rounds"), chosen.pop("bins")
         chosen |= constraints((*monotone, 0) if monotone else ()) | {"seed": seed, "num_threads": threads}
         edges = choose_edges(outcomes, horizons, bins)
         every = person_periods(outcomes, edges)
         each = np.ones(len(every)) if weight is None else weight[every.pair]
         rates = baseline_rates(every, each, len(edges) - 1)
+        rounds = rounds or rounds_for(int(every.event.sum()))
         periods, each = sampled(every, each, EVENT_FREE, seed)
         data = lgb.Dataset(
             _Rows(features, periods, tuple(clocks), middles(edges)),

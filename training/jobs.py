@@ -77,7 +77,7 @@ def train(
             "primary": playbook.horizons.primary,
             "landmarks": len(data.every),
             "landmarks_learned_from": len(data.pairs),
-            "rounds": hazard.ROUNDS,
+            "rounds": bundle.conversion.booster.num_trees(),
             **hazard.PARAMETERS,
         },
         reports=folder,

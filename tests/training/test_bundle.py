@@ -190,7 +190,7 @@ def refused(folder) -> str:
 def test_a_newer_format_asks_for_an_upgrade(saved):
     core = json.loads((saved / "bundle.json").read_text())
     (saved / "bundle.json").write_text(json.dumps(core | {"format": FORMAT + 1, "unheard": "of"}))
-    assert "was written by a newer Véraison (format 2" in refused(saved)
+    assert f"was written by a newer Véraison (format {FORMAT + 1}" in refused(saved)
 
 
 def test_a_missing_folder_says_what_to_do(tmp_path):

@@ -9,7 +9,7 @@ from training.fit import _log_odds, _some, fidelity, fit
 from training.landmarks import Outcomes, weights
 from veraison.errors import PlaybookError, TrainingError
 
-COUNT = "count__inbound__30d"
+ACTS = "decayed__visited__half_7d"
 
 
 def book_with(**training):
@@ -71,9 +71,9 @@ def test_a_random_part_is_ascending_and_all_where_there_are_few():
 
 @pytest.mark.parametrize(("word", "sign"), [("rising", 1), ("falling", -1)])
 def test_a_declared_direction_holds_for_every_lead_and_value(word, sign):
-    data, book = market.data(), book_with(monotone={COUNT: word})
+    data, book = market.data(), book_with(monotone={ACTS: word})
     bundle = fit(data, book, before=market.SNAPSHOT, threads=1)
-    column = data.feature_set.names.index(COUNT)
+    column = data.feature_set.names.index(ACTS)
     rows = np.repeat(data.features[:60], 12, axis=0)
     rows[:, column] = np.tile(np.arange(12.0), 60)
     served = bundle.predict(rows).log_odds.reshape(60, 12)
@@ -85,7 +85,7 @@ def test_a_declared_direction_holds_for_every_lead_and_value(word, sign):
 def test_without_a_declaration_directions_are_free():
     """Else the test above would prove nothing of "falling": acts of a lead make it likelier to convert."""
     data = market.data()
-    column = data.feature_set.names.index(COUNT)
+    column = data.feature_set.names.index(ACTS)
     rows = np.repeat(data.features[:60], 12, axis=0)
     rows[:, column] = np.tile(np.arange(12.0), 60)
     served = market.bundle().predict(rows).log_odds.reshape(60, 12)
