@@ -35,6 +35,7 @@ SHOWN = (
     "auc", "pr_auc", "log_loss", "brier", "brier_skill", "ece", "predicted_to_observed", "top_decile_lift",
 )  # fmt: skip
 _CURVE_POINTS = 30
+_AT_ONCE = 16_384
 _SCHEMA = {
     "model": pl.String, "horizon": pl.Int64, "landmark_day": pl.Int64, "metric": pl.String, "value": pl.Float64,
     "low": pl.Float64, "high": pl.Float64, "pairs": pl.Int64, "leads": pl.Int64, "events": pl.Int64,
@@ -119,10 +120,10 @@ def judge_with(
             f"{instant(before):%Y-%m-%d}; use an earlier origin or shorter horizons"
         )
     features = compute.batch(log, bundle.feature_set, pairs.lead, pairs.as_of, pairs.started)
-    prediction = bundle.predict(features, threads)
+    log_odds, chances, ready = _said(bundle, features, threads)
     times = np.linspace(0, max(horizons), _CURVE_POINTS + 1)[1:]
-    curves = {OURS: served_curves(bundle, prediction.log_odds, features, times, threads)}
-    probability, constant = {OURS: prediction.probability}, float("nan")
+    curves = {OURS: served_curves(bundle, log_odds, features, times, threads)}
+    probability, constant = {OURS: chances}, float("nan")
     notes: list[str] = []
     if baselines is not None:
         known = baselines.feature_set.names
@@ -140,10 +141,21 @@ def judge_with(
         constant = usual_time(baselines.ripening[baselines.ripens], max(horizons))
     person = log.persons(before)[pairs.lead].astype(np.int64)
     return Judged(
-        origin, horizons, pairs, person, outcomes, probability, prediction.ready, ripening, ripens, constant, times,
+        origin, horizons, pairs, person, outcomes, probability, ready, ripening, ripens, constant, times,
         curves, groups(bundle.feature_set, features, pairs), tuple(notes),
         incidence(log, playbook, pairs, outcomes, before), baselines.incidence if baselines is not None else {},
     )  # fmt: skip
+
+
+def _said(bundle: Bundle, features: Floats, threads: int) -> tuple[Floats, Floats, Floats]:
+    """Log-odds, probabilities and times of (n, f) rows; the reasons, as large as the rows, are let go part by part."""
+    log_odds, chances, ready = [], [], []
+    for start in range(0, len(features), _AT_ONCE):
+        one = bundle.predict(features[start : start + _AT_ONCE], threads)
+        log_odds.append(one.log_odds)
+        chances.append(one.probability)
+        ready.append(one.ready)
+    return np.concatenate(log_odds), np.concatenate(chances), np.concatenate(ready)
 
 
 def fit_peer(name: str, data: TrainingSet, horizons: tuple[int, ...], given: list[int]) -> Fitted:

@@ -27,7 +27,7 @@ from veraison.errors import TrainingError
 from veraison.playbook import Playbook
 
 REFERENCE_ROWS = 5_000
-EXPLAINED_ROWS = 60_000
+EXPLAINED_ROWS = 40_000
 """So many landmarks at most teach the explained probability: two hundred small trees need no more."""
 NEGLIGIBLE_GAP = 0.001
 """Mean |difference| of chances that is no matter: where hardly anything tells leads apart, R2 is poor and harmless."""

@@ -10,7 +10,7 @@ from training.landmarks import Outcomes
 SEED = 7
 SLOW = 5_000
 """Rows that a slow peer learns from at most."""
-MANY = 60_000
+MANY = 40_000
 """The same of one that is fast on most logs: so many by chance, and beside them all with an event, weighted."""
 
 
