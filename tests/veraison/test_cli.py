@@ -21,7 +21,7 @@ from serving.reasons import Reason
 from serving.scorer import ExplainedScore
 from serving.whatif import Comparison
 from veraison.cli import common, main
-from veraison.cli.cards import card
+from veraison.cli.cards import card, chance_words
 from veraison.settings import Workspace
 
 # MLflow and SQLAlchemy of today
@@ -200,6 +200,18 @@ def test_a_card_of_a_lead_that_is_too_early_says_its_chance_and_what_is_missing(
     assert lines[1:-1] == [
         "too_early", "25% de chances de conversion en 30 jours", "size : inconnu, encore aucun acte de sa part",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "30% (22% to 41%) chance to convert within 30 days"),
+        ("fr", "30% (22% à 41%) de chances de conversion en 30 jours"),
+    ],
+)
+def test_a_chance_is_told_with_its_interval(language, said):
+    one = ExplainedScore("L1", 0, "scored", "v1", probability=0.3, interval=(0.221, 0.409))
+    assert chance_words(one, 30, language) == said
 
 
 def printed(shown):
