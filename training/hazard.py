@@ -210,7 +210,7 @@ class HazardModel:
         threads: int = 2,
         weight: Floats | None = None,
         monotone: Directions = (),
-        event_free: int = EVENT_FREE,
+        event_free: int | None = None,
         settings: Mapping[str, Any] = _AS_SHIPPED,
     ) -> "HazardModel":
         """Learn from (n, f) features and n outcomes; the same input gives the same bytes.
@@ -219,7 +219,7 @@ class HazardModel:
         weight     : (n,) how much each pair counts, > 0; all alike where None
         monotone   : (f,) for each feature 1 where the hazard may only rise with it, -1 where it may only fall, else 0;
                      empty for none
-        event_free : rows without an event that are learned from at most
+        event_free : rows without an event that are learned from at most; None stands for `EVENT_FREE`
         settings   : what is to differ from `PARAMETERS`, `ROUNDS` and `BINS`
         """
         chosen = {**PARAMETERS, "rounds": ROUNDS, "bins": BINS, **settings}
@@ -229,7 +229,7 @@ class HazardModel:
         every = person_periods(outcomes, edges)
         each = np.ones(len(every)) if weight is None else weight[every.pair]
         rates = baseline_rates(every, each, len(edges) - 1)
-        periods, each = sampled(every, each, event_free, seed)
+        periods, each = sampled(every, each, event_free or EVENT_FREE, seed)
         data = lgb.Dataset(
             _Rows(features, periods, tuple(clocks), middles(edges)),
             label=periods.event,

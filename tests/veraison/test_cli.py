@@ -230,7 +230,8 @@ def test_scores_are_the_same_in_every_format(veraison, workspace, tmp_path):
         assert ran.code == 0, ran.err
         assert ran.err.splitlines()[-1].endswith(f" scored: {tmp_path / 'made' / f's.{suffix}'}")
     table = pl.read_parquet(tmp_path / "made" / "s.parquet")
-    assert table.columns[:7] == ["lead_id", "as_of", "status", "score", "grade", "probability", "p_7d"]
+    assert table.columns[:6] == ["lead_id", "as_of", "status", "score", "grade", "probability"]
+    assert table.columns[6:9] == ["probability_low", "probability_high", "p_7d"]
     assert table["as_of"].dtype == pl.Datetime("us", "UTC")
     from_json = json.loads((tmp_path / "made" / "s.json").read_text())
     with (tmp_path / "made" / "s.csv").open(newline="") as handle:
