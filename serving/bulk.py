@@ -22,7 +22,7 @@ from features.words import Language
 from serving.scorer import Scores, score, visible_leads
 from training.bundle import Bundle
 
-_ROWS = ("features", "points", "probability", "ready")
+_ROWS = ("features", "points", "probability", "interval", "ready")
 _PIECE = pa.schema(
     [
         pa.field("place", pa.int64()),
@@ -162,7 +162,8 @@ def _from_arrow(bundle: Bundle, pieces: pa.Table) -> Scores:
     # Widths and the base are the bundle's: one row of nothing known has them, whoever is asked for.
     width = len(bundle.feature_set.names)
     one = bundle.predict(np.full((1, width), np.nan))
-    widths = {"features": width, "points": width, "probability": one.probability.shape[1], "ready": one.ready.shape[1]}
+    widths = {"features": width, "points": width}
+    widths |= {name: getattr(one, name).shape[1] for name in ("probability", "interval", "ready")}
 
     def matrix(name: str) -> Floats:
         values = np.frombuffer(b"".join(rows[name].to_pylist()), dtype="<f8")

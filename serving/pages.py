@@ -154,7 +154,12 @@ def _detail(lead: Lead, words: Words) -> dict[str, Any]:
     row, bundle = lead.row, lead.bundle
     horizons = bundle.playbook.horizons
     chances = [
-        {"days": days, "chance": words.percent(row.probabilities[name]), "share": row.probabilities[name]}
+        {
+            "days": days,
+            "chance": words.percent(row.probabilities[name]),
+            "share": row.probabilities[name],
+            "between": _between(row, words) if days == horizons.primary else "",
+        }
         for days, name in zip(horizons.days, bundle.horizon_names, strict=True)
         if row.probabilities
     ]
@@ -189,6 +194,14 @@ def _detail(lead: Lead, words: Words) -> dict[str, Any]:
             for name, (value, at) in lead.traits.items()
         ],
     }
+
+
+def _between(row: ExplainedScore, words: Words) -> str:
+    """The interval of the chance at the primary horizon; empty where the model knows none."""
+    if row.interval is None:
+        return ""
+    low, high = map(words.percent, row.interval)
+    return words("chance_between", low=low, high=high)
 
 
 def _missing(row: ExplainedScore, words: Words) -> list[str]:

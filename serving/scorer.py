@@ -30,6 +30,8 @@ SHOWN_REASONS = 8
 class ExplainedScore:
     """One lead at one moment. ``score == clip(base + sum of the reasons' points, 0, 100)``.
 
+    interval      : bounds of `probability`, between which lies the true chance of four such leads in five; None from a
+                    model that was trained before there were any
     probabilities : column name -> chance of conversion within that many days
     ready         : days until 10, 50 and 90 % of such leads are ready, of those that are within the longest horizon
     ready_at      : since when sales have accepted it (microseconds UTC); then `ready` is empty
@@ -48,6 +50,7 @@ class ExplainedScore:
     grade: str | None = None
     base: float | None = None
     probability: float | None = None
+    interval: tuple[float, float] | None = None
     probabilities: dict[str, float] | None = None
     ready: tuple[float, float, float] | None = None
     ready_at: int | None = None
@@ -59,6 +62,7 @@ class ExplainedScore:
     def to_dict(self) -> dict[str, Any]:
         """The answer of the API: the columns of `veraison score`, with dates as text and reasons as objects."""
         p10, p50, p90 = self.ready or (None, None, None)
+        low, high = self.interval or (None, None)
         detail = {"missing": self.missing, "comparisons": self.comparisons}
         return {
             "lead_id": self.lead_id,
@@ -67,6 +71,8 @@ class ExplainedScore:
             "score": self.score,
             "grade": self.grade,
             "probability": self.probability,
+            "probability_low": low,
+            "probability_high": high,
             **(self.probabilities or {}),
             "ready_p10": p10,
             "ready_p50": p50,
@@ -99,6 +105,7 @@ class Scores:
     points: Floats
     score: Floats
     probability: Floats
+    interval: Floats
     ready: Floats
 
     def __len__(self) -> int:
@@ -112,6 +119,7 @@ class Scores:
             return ExplainedScore(lead_id, as_of, status, self.bundle.version)
         ready_at = int(self.ready_at[place]) if self.ready_at[place] != NEVER else None
         p10, p50, p90 = (float(days) for days in self.ready[at])
+        low, high = (float(bound) for bound in self.interval[at])
         score = float(self.score[at])
         told = self.status[place] is not Status.too_early
         return ExplainedScore(
@@ -123,6 +131,7 @@ class Scores:
             grade=grade(score, self.bundle.playbook.scoring.grades) if told else None,
             base=self.base if told else None,
             probability=float(self.probability[at, self.bundle.primary]),
+            interval=None if np.isnan(low) else (low, high),
             probabilities=dict(zip(self.bundle.horizon_names, map(float, self.probability[at]), strict=True)),
             ready=None if ready_at is not None else (p10, p50, p90),
             ready_at=ready_at,
@@ -147,6 +156,7 @@ class Scores:
         texts = tables.ReasonTexts(names, language, SHOWN_REASONS, (OTHER_SIGNALS, OTHER_WORDS[language]))
         grades = tables.grades_of(self.score, self.bundle.playbook.scoring.grades)
         p10, p50, p90 = (tables.spread(self.ready[:, level], waiting) for level in range(3))
+        low, high = (tables.spread(self.interval[:, side], at).fill_nan(None) for side in range(2))
         ready_at = pl.Series(np.where(at >= 0, self.ready_at, NEVER), dtype=pl.Int64).replace(NEVER, None)
         columns = {
             "lead_id": pl.Series(self.lead_ids, dtype=pl.String),
@@ -155,6 +165,8 @@ class Scores:
             "score": tables.spread(self.score, told),
             "grade": tables.spread(pl.Series(grades, dtype=pl.String), told),
             "probability": tables.spread(self.probability[:, self.bundle.primary], at),
+            "probability_low": low,
+            "probability_high": high,
             **{name: tables.spread(self.probability[:, place], at) for place, name in enumerate(horizons)},
             "ready_p10": p10,
             "ready_p50": p50,
@@ -243,5 +255,6 @@ def of_features(
         points=points,
         score=scores,
         probability=prediction.probability,
+        interval=prediction.interval,
         ready=prediction.ready,
     )

@@ -53,6 +53,7 @@ CATALOGUE: dict[Language, dict[str, str]] = {
         "when": "How soon",
         "within_days": "Won within {days} days",
         "primary": "the score's own horizon",
+        "chance_between": "8 in 10 such leads: {low} to {high}",
         "ready_explained": "Of the leads like this one that get ready within {longest} days, half are so within "
         "{half}, and 8 in 10 between {from} and {to}.",
         "timeline": "What happened",
@@ -123,6 +124,7 @@ CATALOGUE: dict[Language, dict[str, str]] = {
         "when": "Dans combien de temps",
         "within_days": "Vente sous {days} jours",
         "primary": "l’horizon du score",
+        "chance_between": "8 prospects semblables sur 10 : de {low} à {high}",
         "ready_explained": "Parmi les prospects semblables qui deviennent prêts sous {longest} jours, la moitié le "
         "sont sous {half}, et 8 sur 10 entre {from} et {to}.",
         "timeline": "Ce qui s’est passé",

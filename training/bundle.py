@@ -22,12 +22,14 @@ from features.catalogue import FeatureSet
 from training import curve
 from training.distil import ExplainedModel
 from training.hazard import HazardModel
+from training.interval import IntervalModel
 from veraison.errors import ModelError
 from veraison.playbook import Playbook
 
 FORMAT = 2
 """1: hazards whose clocks stand still (training.hazard); still read."""
 MANIFEST = "manifest.json"
+_INTERVAL = "interval.txt"
 READY_LEVELS = (0.1, 0.5, 0.9)
 
 
@@ -39,6 +41,8 @@ class Prediction:
     base          : the same for the average lead of the training set
     contributions : (n, f) each feature's part; ``log_odds == base + contributions.sum()``
     probability   : (n, h) at each horizon of the playbook, never falling along h
+    interval      : (n, 2) bounds of the probability at the primary horizon, an 80 % interval; NaN from a bundle that
+                    was trained before there were any
     ready         : (n, 3) days by which 10, 50 and 90 % of those ready within the longest horizon are
     """
 
@@ -46,6 +50,7 @@ class Prediction:
     base: float
     contributions: Floats
     probability: Floats
+    interval: Floats
     ready: Floats
 
 
@@ -69,6 +74,7 @@ class Bundle:
     facts: dict[str, Any] = field(default_factory=dict)
     reference: pl.DataFrame = field(default_factory=pl.DataFrame)
     saved_as: str | None = None
+    interval: IntervalModel | None = None
 
     @cached_property
     def version(self) -> str:
@@ -96,8 +102,8 @@ class Bundle:
         count, horizons = len(features), np.array(self.playbook.horizons.days, dtype=np.float64)
         if not count:
             width = len(self.feature_set.names)
-            empty = np.empty(0), np.empty((0, width)), np.empty((0, len(horizons))), np.empty((0, 3))
-            return Prediction(empty[0], 0.0, empty[1], empty[2], empty[3])
+            shapes = (0, width), (0, len(horizons)), (0, 2), (0, 3)
+            return Prediction(np.empty(0), 0.0, *(np.empty(shape) for shape in shapes))
         log_odds, contributions, base = self.explained.contributions(features, threads)
         cumulative = self.conversion.cumulative(features, threads)
         probability = np.empty((count, len(horizons)))
@@ -111,7 +117,10 @@ class Bundle:
             curve.no_later_than(self.readiness.edges, own, self.conversion.edges, bent, edges, ripening)
         ready = np.empty((count, len(READY_LEVELS)))
         curve.quantiles(edges, ripening, np.array(READY_LEVELS), ready)
-        return Prediction(log_odds, base, contributions, probability, ready)
+        interval = np.full((count, 2), np.nan)
+        if self.interval is not None:
+            interval = self.interval.bounds(features, log_odds, threads)
+        return Prediction(log_odds, base, contributions, probability, interval, ready)
 
     def points(self, prediction: Prediction) -> tuple[float, Floats, Floats]:
         """The base, (n, f) points of each feature and (n,) score: 10 points double the odds, 50 is the typical lead.
@@ -159,6 +168,7 @@ class Bundle:
                 facts=json.loads((folder / "facts.json").read_text(encoding="utf-8")),
                 reference=pl.read_parquet(folder / "reference.parquet"),
                 saved_as=str(manifest["version"]),
+                interval=_load_interval(folder, manifest["files"]),
             )
         except _UNREADABLE as error:
             reason = " ".join(str(error).split())[:200] or type(error).__name__
@@ -182,6 +192,8 @@ class Bundle:
         }
         if self.readiness is not None:
             files["readiness.txt"] = _booster_text(self.readiness.booster)
+        if self.interval is not None:
+            files[_INTERVAL] = _booster_text(self.interval.booster)
         return files
 
 
@@ -204,6 +216,11 @@ def _hazard_json(model: HazardModel | None) -> dict[str, Any] | None:
     if model is None:
         return None
     return {"edges": model.edges.tolist(), "rates": model.rates.tolist(), "clocks": list(model.clocks)}
+
+
+def _load_interval(folder: Path, files: dict[str, str]) -> IntervalModel | None:
+    """None where the bundle is older than intervals."""
+    return IntervalModel(lgb.Booster(model_file=str(folder / _INTERVAL))) if _INTERVAL in files else None
 
 
 def _load_hazard(folder: Path, name: str, core: dict[str, Any]) -> HazardModel:

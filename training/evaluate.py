@@ -86,7 +86,7 @@ def judge(
 ) -> Judged:
     """Train at `origin` and predict the leads created after it, as known at the snapshot `before`."""
     data = training_set(log, playbook, before=origin)
-    bundle = fit(data, playbook, before=origin, threads=threads)
+    bundle = fit(data, playbook, before=origin, threads=threads, interval=False)
     data = data.by_chance()
     pairs = later_pairs(log, playbook, origin, before)
     return judge_with(bundle, log, origin, pairs, before, baselines=data, threads=threads, peers=peers, say=say)

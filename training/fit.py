@@ -19,7 +19,8 @@ from training.bundle import Bundle
 from training.cohort import case_cohort
 from training.competing import incidence
 from training.distil import ExplainedModel
-from training.hazard import LARGEST_LOG_RATIO, Directions, HazardModel
+from training.hazard import LARGEST_LOG_RATIO, Directions, HazardModel, log_odds
+from training.interval import IntervalModel
 from training.landmarks import Bools, Landmarks, Outcomes, weights
 from training.metrics import auc
 from training.sets import examples
@@ -120,12 +121,14 @@ def training_set(log: EventLog, playbook: Playbook, *, before: int) -> TrainingS
 
 
 def fit(
-    data: TrainingSet, playbook: Playbook, *, before: int, base_odds: float | None = None, threads: int = 2
-) -> Bundle:
+    data: TrainingSet, playbook: Playbook, *, before: int, base_odds: float | None = None, threads: int = 2,
+    interval: bool = True,
+) -> Bundle:  # fmt: skip
     """Learn a bundle; the same input gives the same version.
 
     base_odds : of the typical lead, inherited from the model before; None makes the mean log-odds of the training
                 landmarks typical, so that the average of all reasons starts at 50
+    interval  : whether it is to say how sure it is; a model that is only judged need not
     """
     horizons, seed = playbook.horizons.days, playbook.training.seed
     settings: dict[str, Any] = {
@@ -149,13 +152,13 @@ def fit(
     features = data.features[rows]
     cumulative = conversion.cumulative(features, threads)
     at = np.searchsorted(conversion.edges, horizons)
-    log_odds = _log_odds(cumulative[:, at])
+    meant = log_odds(cumulative[:, at])
     primary = horizons.index(playbook.horizons.primary)
-    explained = ExplainedModel.fit(features, log_odds[:, primary], **settings)
+    explained = ExplainedModel.fit(features, meant[:, primary], **settings)
     served = explained.log_odds(features, threads)
     probability, bent = np.empty((len(rows), len(horizons))), np.empty_like(cumulative)
     curve.bend(conversion.edges, cumulative, served, np.array(horizons, dtype=float), primary, probability, bent)
-    found = fidelity(log_odds, probability, data.outcomes[rows], playbook)
+    found = fidelity(meant, probability, data.outcomes[rows], playbook)
     if base_odds is None or playbook.scoring.reset_base:
         base_odds = float(np.exp(served.mean()))
     facts = {
@@ -174,10 +177,13 @@ def fit(
         conversion=conversion,
         readiness=ripe[0] if ripe else None,
         explained=explained,
+        interval=IntervalModel.fit(
+            data.features, data.outcomes, data.person, horizons, horizons[primary], weight=data.weight, **hazard
+        ) if interval else None,
         base_odds=base_odds,
         facts=facts,
         reference=_reference(data, explained, seed, threads),
-    )
+    )  # fmt: skip
 
 
 def _side_by_side(work: Sequence[Callable[..., HazardModel]], settings: dict[str, Any]) -> list[HazardModel]:
@@ -198,13 +204,6 @@ def _directions(feature_set: FeatureSet, playbook: Playbook) -> Directions:
     """Those of `training.monotone`; names that these features do not have are `checks.check_monotone`'s to refuse."""
     named = playbook.training.monotone
     return tuple(_DIRECTIONS.get(named.get(name, ""), 0) for name in feature_set.names)
-
-
-def _log_odds(hazard: Floats) -> Floats:
-    """Log-odds of the event from its cumulative hazard, within what LightGBM and float64 can tell apart."""
-    hazard = np.maximum(hazard, 1e-12)
-    found: Floats = np.clip(hazard + np.log(-np.expm1(-hazard)), -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
-    return found
 
 
 def fidelity(log_odds: Floats, served: Floats, outcomes: Outcomes, playbook: Playbook) -> dict[str, float]:

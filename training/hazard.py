@@ -199,6 +199,13 @@ class _Rows(lgb.Sequence):
         return len(self._periods.pair)
 
 
+def log_odds(hazard: Floats) -> Floats:
+    """Log-odds of the event from its cumulative hazard, within what LightGBM and float64 can tell apart."""
+    hazard = np.maximum(hazard, 1e-12)
+    found: Floats = np.clip(hazard + np.log(-np.expm1(-hazard)), -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
+    return found
+
+
 @dataclass(frozen=True)
 class HazardModel:
     """Cumulative hazards at `edges` from features.
@@ -226,15 +233,18 @@ class HazardModel:
         threads: int = 2,
         weight: Floats | None = None,
         monotone: Directions = (),
+        event_free: int | None = None,
         settings: Mapping[str, Any] = _AS_SHIPPED,
     ) -> "HazardModel":
         """Learn from (n, f) features and n outcomes; the same input gives the same bytes.
 
-        clocks   : places of the columns that count days since something
-        weight   : (n,) how much each pair counts, > 0; all alike where None
-        monotone : (f,) for each feature 1 where the hazard may only rise with it, -1 where it may only fall, else 0;
-                   empty for none
-        settings : what is to differ from `PARAMETERS`, `rounds_for` and `BINS`
+        clocks     : places of the columns that count days since something
+        clocks     : places of the columns that count days since something
+        weight     : (n,) how much each pair counts, > 0; all alike where None
+        monotone   : (f,) for each feature 1 where the hazard may only rise with it, -1 where it may only fall, else 0;
+                     empty for none
+        event_free : rows without an event that are learned from at most; None stands for `EVENT_FREE`
+        settings   : what is to differ from `PARAMETERS`, `rounds_for` and `BINS`
         """
         chosen = {**PARAMETERS, "rounds": None, "bins": BINS, **settings}
         rounds, bins = chosen.pop("rounds"), chosen.pop("bins")
@@ -244,7 +254,7 @@ class HazardModel:
         each = np.ones(len(every)) if weight is None else weight[every.pair]
         rates = baseline_rates(every, each, len(edges) - 1)
         rounds = rounds or rounds_for(int(every.event.sum()))
-        periods, each = sampled(every, each, EVENT_FREE, seed)
+        periods, each = sampled(every, each, event_free or EVENT_FREE, seed)
         data = lgb.Dataset(
             _Rows(features, periods, tuple(clocks), middles(edges)),
             label=periods.event,

@@ -355,6 +355,7 @@ def test_points_add_up(service: Door):
         total = one["base"] + sum(reason["points"] for reason in one["reasons"])
         assert abs(min(max(total, 0.0), 100.0) - one["score"]) < 1e-9
         assert one["p_7d"] <= one["p_30d"] <= one["p_90d"]
+        assert one["probability_low"] <= one["probability"] <= one["probability_high"]
         assert one["probability"] == one["p_30d"]
 
 

@@ -112,6 +112,9 @@ def test_a_lead_that_is_too_early_shows_its_chances_and_what_is_missing(service:
     traits = ", ".join(service.market.playbook.features.traits)
     assert CATALOGUE[language]["not_known"].format(names=traits) in text
     assert CATALOGUE[language]["when"] in text
+    one, words = service.get("/v1/leads/Early").json(), Words(language)
+    low, high = (words.percent(one[f"probability_{side}"]) for side in ("low", "high"))
+    assert " ".join(words("chance_between", low=low, high=high).split()) in text
     assert not found.all("img", "src")
 
 

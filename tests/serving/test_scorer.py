@@ -92,6 +92,9 @@ def test_reasons_are_told_in_the_language_asked_for(scores):
 def test_the_probability_is_that_of_the_primary_horizon_and_horizons_never_cross(scored):
     for one in scored:
         assert one.probability == one.probabilities["p_30d"]
+        low, high = one.interval
+        assert 0 <= low <= one.probability <= high <= 1
+        assert (one.to_dict()["probability_low"], one.to_dict()["probability_high"]) == one.interval
         assert 0 <= one.probabilities["p_7d"] <= one.probabilities["p_30d"] <= one.probabilities["p_60d"] <= 1
 
 
@@ -154,6 +157,7 @@ def test_a_lead_that_is_too_early_has_chances_but_no_score():
         "[]",
     )
     assert row["probability"] == one.probability
+    assert (row["probability_low"], row["probability_high"]) == one.interval
     (logged,) = scores.to_log(NOW)
     assert (logged.status, logged.score, logged.probability) == ("too_early", None, one.probability)
     assert logged.vector is not None
@@ -197,7 +201,8 @@ def test_nobody_asked_for_gives_an_empty_table():
 def test_the_table_has_the_agreed_columns(scores):
     table = scores.table()
     assert table.columns == [
-        "lead_id", "as_of", "status", "score", "grade", "probability", "p_7d", "p_30d", "p_60d",
+        "lead_id", "as_of", "status", "score", "grade", "probability", "probability_low",
+        "probability_high", "p_7d", "p_30d", "p_60d",
         "ready_p10", "ready_p50", "ready_p90", "ready_at", "base", "reasons", "model_version",
     ]  # fmt: skip
     assert table["as_of"].dtype == pl.Datetime("us", "UTC")

@@ -32,9 +32,10 @@ def slow_table(scores: Scores, language: str) -> pl.DataFrame:
     number = pl.Float64
     columns = {
         "lead_id": pl.String, "as_of": pl.Int64, "status": pl.String, "score": number, "grade": pl.String,
-        "probability": number, **dict.fromkeys(scores.bundle.horizon_names, number), "ready_p10": number,
-        "ready_p50": number, "ready_p90": number, "ready_at": pl.Int64, "base": number, "reasons": pl.String,
-        "model_version": pl.String,
+        "probability": number, "probability_low": number, "probability_high": number,
+        **dict.fromkeys(scores.bundle.horizon_names, number),
+        "ready_p10": number, "ready_p50": number, "ready_p90": number, "ready_at": pl.Int64, "base": number,
+        "reasons": pl.String, "model_version": pl.String,
     }  # fmt: skip
     moments = [pl.col(name).cast(pl.Datetime("us", "UTC")) for name in ("as_of", "ready_at")]
     return pl.DataFrame(rows, schema=columns).with_columns(moments)
@@ -68,6 +69,7 @@ def scores_of(features: np.ndarray, points: np.ndarray, rng: np.random.Generator
         points=points,
         score=rng.choice([0.0, 100.0, 64.9, 65.0, 12.345, 50.0], count),
         probability=np.sort(rng.random((count, 3)), axis=1),
+        interval=np.full((count, 2), np.nan) if rng.random() < 0.3 else np.sort(rng.random((count, 2)), axis=1),
         ready=np.sort(rng.exponential(10, (count, 3)), axis=1),
     )
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from serving.scorer import score
 from tests import market
 from training.bundle import FORMAT, Bundle
 from training.fit import fit, training_set
@@ -38,7 +39,7 @@ def saved(bundle, tmp_path):
 
 def same(one, other):
     """Whether two predictions are equal to the bit."""
-    names = ("log_odds", "contributions", "probability", "ready")
+    names = ("log_odds", "contributions", "probability", "interval", "ready")
     return one.base == other.base and all(getattr(one, n).tobytes() == getattr(other, n).tobytes() for n in names)
 
 
@@ -88,7 +89,7 @@ def test_a_rows_bits_do_not_depend_on_how_many_are_asked_for_nor_on_threads(bund
     assert same(together, bundle.predict(np.asfortranarray(rows)))
     for place in (0, 5, len(rows) - 4, len(rows) - 1):
         alone = bundle.predict(rows[place : place + 1])
-        for name in ("log_odds", "contributions", "probability", "ready"):
+        for name in ("log_odds", "contributions", "probability", "interval", "ready"):
             assert getattr(alone, name)[0].tobytes() == getattr(together, name)[place].tobytes()
 
 
@@ -128,6 +129,7 @@ def shifted(model: HazardModel) -> HazardModel:
         lambda b: {"conversion": replace(b.conversion, booster=b.readiness.booster)},
         lambda b: {"readiness": shifted(b.readiness)},
         lambda b: {"readiness": None},
+        lambda b: {"interval": None},
         lambda b: {"explained": replace(b.explained, booster=b.conversion.booster)},
         lambda b: {"facts": b.facts | {"as_of": "2026-06-01T00:00:00Z"}},
     ],
@@ -178,6 +180,16 @@ def test_a_bundle_without_readiness_travels_too(bundle, tmp_path):
     assert loaded.version == plain.version
 
 
+def test_a_bundle_from_before_intervals_has_none(bundle, rows, tmp_path):
+    replace(bundle, interval=None).save(tmp_path)
+    loaded = Bundle.load(tmp_path)
+    assert loaded.interval is None
+    assert np.isnan(loaded.predict(rows).interval).all()
+    old = score(loaded, market.log(), ["L0001"], [market.SNAPSHOT - 1])
+    assert old.row(0).interval is None
+    assert old.table()["probability_low"].to_list() == old.table()["probability_high"].to_list() == [None]
+
+
 def refused(folder) -> str:
     """The one line that says why a bundle cannot be used."""
     with pytest.raises(ModelError) as caught:
@@ -201,6 +213,7 @@ FILES = [
     "bundle.json",
     "conversion.txt",
     "explained.txt",
+    "interval.txt",
     "readiness.txt",
     "facts.json",
     "reference.parquet",

@@ -21,7 +21,7 @@ from serving.reasons import Reason
 from serving.scorer import ExplainedScore
 from serving.whatif import Comparison
 from veraison.cli import common, main
-from veraison.cli.cards import card
+from veraison.cli.cards import card, chance_words
 from veraison.settings import Workspace
 
 # MLflow and SQLAlchemy of today
@@ -202,6 +202,18 @@ def test_a_card_of_a_lead_that_is_too_early_says_its_chance_and_what_is_missing(
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "30% (22% to 41%) chance to convert within 30 days"),
+        ("fr", "30% (22% à 41%) de chances de conversion en 30 jours"),
+    ],
+)
+def test_a_chance_is_told_with_its_interval(language, said):
+    one = ExplainedScore("L1", 0, "scored", "v1", probability=0.3, interval=(0.221, 0.409))
+    assert chance_words(one, 30, language) == said
+
+
 def printed(shown):
     with common.out.capture() as said:
         common.out.width = 96
@@ -218,7 +230,8 @@ def test_scores_are_the_same_in_every_format(veraison, workspace, tmp_path):
         assert ran.code == 0, ran.err
         assert ran.err.splitlines()[-1].endswith(f" scored: {tmp_path / 'made' / f's.{suffix}'}")
     table = pl.read_parquet(tmp_path / "made" / "s.parquet")
-    assert table.columns[:7] == ["lead_id", "as_of", "status", "score", "grade", "probability", "p_7d"]
+    assert table.columns[:6] == ["lead_id", "as_of", "status", "score", "grade", "probability"]
+    assert table.columns[6:9] == ["probability_low", "probability_high", "p_7d"]
     assert table["as_of"].dtype == pl.Datetime("us", "UTC")
     from_json = json.loads((tmp_path / "made" / "s.json").read_text())
     with (tmp_path / "made" / "s.csv").open(newline="") as handle:

@@ -52,12 +52,16 @@ def card(one: "ExplainedScore", primary: int, language: "Language") -> Panel:
 
 
 def chance_words(one: "ExplainedScore", primary: int, language: "Language") -> str:
-    """The chance within the primary horizon, in words."""
+    """The chance within the primary horizon and its interval, in words."""
     if one.probability is None:
         return ""
-    if language == "fr":
-        return f"{one.probability:.0%} de chances de conversion en {primary} jours"
-    return f"{one.probability:.0%} chance to convert within {primary} days"
+    chance, french = f"{one.probability:.0%}", language == "fr"
+    if one.interval is not None:
+        low, high = one.interval
+        chance += f" ({low:.0%} {'à' if french else 'to'} {high:.0%})"
+    if french:
+        return f"{chance} de chances de conversion en {primary} jours"
+    return f"{chance} chance to convert within {primary} days"
 
 
 def ready_words(one: "ExplainedScore", language: "Language") -> str:
