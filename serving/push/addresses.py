@@ -55,6 +55,8 @@ def checked_url(text: str) -> httpx.URL:
         raise RefusedURLError(f"a URL is printable text without blanks of at most {_MAX_URL:,} characters")
     if url.scheme not in ("http", "https") or not url.host:
         raise RefusedURLError("the URL must begin with https:// or http:// and name a host")
+    if url.port is not None and not 0 < url.port < 65_536:
+        raise RefusedURLError(f"port {url.port} is none; allowed are 1 to 65535")
     if url.userinfo:
         raise RefusedURLError("the URL has a user or password in it; messages are signed instead")
     return url
