@@ -5,13 +5,17 @@ import hashlib
 import logging
 import ssl
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import httpx
+import sqlalchemy as sa
 
 from data import leases, outbox, subscriptions
 from data.events import MICROS_PER_SECOND
+from data.leases import LostLeaseError
 from data.outbox import OutMessage
 from data.store import Store
 from data.subscriptions import Subscription
@@ -21,14 +25,23 @@ from serving.push.shapes import CONTENT_TYPES
 from serving.push.signing import headers
 from serving.push.watcher import LEASE
 from veraison import __version__
+from veraison.errors import VeraisonError
 
 TIMEOUT = 5.0
 """Seconds for the whole of an attempt: name, connection, answer."""
-AT_ONCE = 8
+AT_ONCE = 32
 ATTEMPTS = 15
 FIRST_DELAY, LONGEST_DELAY = 10.0, 6 * 3600.0
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+"""Seconds between attempts to note what became of a message in a store that does not answer."""
+
+T = TypeVar("T")
 
 _log = logging.getLogger("veraison.push")
+
+
+def _nothing() -> None:
+    """Whoever stands alone is told nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,21 +132,26 @@ class Courier:
 
     holder : names this process among those that hold the lease
     clock  : microseconds UTC
+    lost   : told when another process holds the lease
     """
 
-    def __init__(self, store: Store, sender: Sender, holder: str, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, store: Store, sender: Sender, holder: str, clock: Callable[[], int], lost: Callable[[], None] = _nothing
+    ) -> None:
         self._store = store
         self._sender = sender
         self._holder = holder
         self._clock = clock
+        self._lost = lost
         self._busy: dict[str, asyncio.Task[None]] = {}
+        # Of its own: names are resolved in the loop's threads, where a dead name server keeps them waiting.
+        self._threads = ThreadPoolExecutor(2, "push-store")
 
     async def round(self) -> int:
         """Start to send what is due, as far as there are hands; how many messages are under way."""
         free = AT_ONCE - len(self._busy)
         if free > 0:
-            found = await asyncio.to_thread(outbox.due, self._store, now=self._clock(), without=frozenset(self._busy))
-            known = {one.name: one for one in await asyncio.to_thread(subscriptions.listed, self._store, active=True)}
+            found, known = await self._in_store(partial(self._due, frozenset(self._busy)))
             for message in found[:free]:
                 if message.subscription in known:
                     task = asyncio.create_task(self._deliver(known[message.subscription], message))
@@ -155,15 +173,33 @@ class Courier:
             task.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
         await self._sender.close()
+        self._threads.shutdown()
 
     def _done(self, name: str, task: "asyncio.Task[None]") -> None:
         del self._busy[name]
         if not task.cancelled() and task.exception() is not None:
-            _log.warning("what became of a message for %r was not noted: %s", name, _one_line(task.exception()))
+            _log.error("a defect in the delivery to %r", name, exc_info=task.exception())
+
+    async def _in_store(self, step: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, step)
+
+    def _due(self, busy: frozenset[str]) -> tuple[list[OutMessage], dict[str, Subscription]]:
+        found = outbox.due(self._store, now=self._clock(), without=busy)
+        return found, {one.name: one for one in subscriptions.listed(self._store, active=True)} if found else {}
 
     async def _deliver(self, to: Subscription, message: OutMessage) -> None:
+        """Send once; then note what became of it however long that takes, as it would be sent again otherwise."""
         outcome = await self._sender.send(to, message.message_id, message.body.encode("ascii"), self._clock())
-        await asyncio.to_thread(self._note, message, outcome)
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                return await self._in_store(partial(self._note, message, outcome))
+            except LostLeaseError:
+                return self._lost()
+            except (VeraisonError, sa.exc.SQLAlchemyError) as error:
+                _log.warning("what became of a message to %r cannot be noted yet: %s", to.name, _one_line(error))
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
 
     def _note(self, message: OutMessage, outcome: Outcome) -> None:
         now = self._clock()

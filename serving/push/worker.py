@@ -10,10 +10,11 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import sqlalchemy as sa
 
-from data import leases
+from data import leases, subscriptions
 from data.leases import LostLeaseError
 from data.store import Store
 from serving.leads import Leads
@@ -27,6 +28,7 @@ _log = logging.getLogger("veraison.push")
 LOOK_EVERY = 2.0
 LEASE_SECONDS = 15.0
 _POLL = 0.5
+_RESOLVERS = 64  # threads: a name server that never answers holds one for half a minute
 _ENDING = 10.0
 
 
@@ -82,7 +84,8 @@ class Push:
                 self._survive(self._watcher.look)
 
     async def _send(self) -> None:
-        courier = Courier(self._store, self._sender(), self._holder, self._clock)
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_RESOLVERS, "push-names"))
+        courier = Courier(self._store, self._sender(), self._holder, self._clock, self._leading.clear)
         asked = float("-inf")
         while not self._stop.is_set():
             now = asyncio.get_running_loop().time()
@@ -98,6 +101,10 @@ class Push:
         await courier.close()
 
     def _lead(self) -> None:
+        """Hold the lease, or stand by; where nobody is to be told anything there is nothing to lead."""
+        if not subscriptions.listed(self._store, active=True):
+            self._leading.clear()
+            return
         held = leases.take(self._store, LEASE, self._holder, now=self._clock(), seconds=self._lease)
         (self._leading.set if held else self._leading.clear)()
 

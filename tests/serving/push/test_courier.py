@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,11 +19,13 @@ from data.outbox import OutMessage
 from data.schema import outbox as table
 from data.store import Store
 from data.subscriptions import Subscription, standings
+from serving.push import courier
 from serving.push.addresses import Resolve
 from serving.push.courier import ATTEMPTS, FIRST_DELAY, LONGEST_DELAY, Courier, Sender, delay
 from serving.push.watcher import LEASE
 from tests.receivers import Post, eventually, receiver, subscribe
 from tests.service import free_port
+from veraison.errors import StoreError
 
 NOW = 1_800_000_000 * MICROS_PER_SECOND
 
@@ -45,13 +48,13 @@ class Post_Office:  # noqa: N801 (two words)
 
         async def rounds() -> None:
             more: dict[str, Any] = {} if resolve is None else {"resolve": resolve}
-            courier = Courier(self.store, Sender(private=private, timeout=1, **more), "me", lambda: self.clock)
+            made = Courier(self.store, Sender(private=private, timeout=1, **more), "me", lambda: self.clock)
             stop = time.monotonic() + 30
             while not until():
                 assert time.monotonic() < stop
-                await courier.round()
-                await courier.wait(0.05)
-            await courier.close()
+                await made.round()
+                await made.wait(0.05)
+            await made.close()
 
         asyncio.run(rounds())
 
@@ -243,6 +246,44 @@ def test_proxies_of_the_environment_are_not_asked(office: Post_Office, monkeypat
         office.put("m1", to="crm")
         office.deliver(lambda: office.row("m1").delivered_at is not None)
     assert len(there.posts) == 1
+
+
+def test_a_message_is_not_sent_again_while_the_store_does_not_answer(
+    office: Post_Office, monkeypatch: pytest.MonkeyPatch
+):
+    whole, refusals = outbox.delivered, iter(range(3))
+
+    def delivered(*args: Any, **more: Any) -> None:
+        if next(refusals, None) is not None:
+            raise StoreError("disk full")
+        whole(*args, **more)
+
+    monkeypatch.setattr(courier, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(outbox, "delivered", delivered)
+    with receiver() as there:
+        subscribe(office.store, "crm", there.url)
+        office.put("m1", "m2", to="crm")
+        office.deliver(lambda: office.row("m2").delivered_at is not None)
+    assert [post.headers["webhook-id"] for post in there.posts] == ["m1", "m2"]
+
+
+def test_name_servers_that_never_answer_hold_nobody_up(office: Post_Office):
+    """Each holds a thread for as long as the resolver likes; the store and other names have theirs."""
+    released = threading.Event()
+
+    async def resolve(host: str, port: int) -> list[str]:
+        if host.startswith("stuck"):
+            await asyncio.get_running_loop().run_in_executor(None, released.wait, 30)
+        return ["127.0.0.1"]
+
+    with receiver() as there:
+        for number in range(7):
+            subscribe(office.store, f"stuck{number}", f"http://stuck{number}.example/")
+            office.put(f"s{number}", to=f"stuck{number}")
+        subscribe(office.store, "good", f"http://good.example:{there.port}/")
+        office.put("m1", "m2", to="good")
+        office.deliver(lambda: office.row("m2").delivered_at is not None and (released.set() or True), resolve=resolve)
+    assert len(there.posts) == 2
 
 
 def test_who_lost_the_lease_notes_nothing(office: Post_Office):
