@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import hmac
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -265,6 +267,29 @@ def test_a_message_is_not_sent_again_while_the_store_does_not_answer(
         office.put("m1", "m2", to="crm")
         office.deliver(lambda: office.row("m2").delivered_at is not None)
     assert [post.headers["webhook-id"] for post in there.posts] == ["m1", "m2"]
+
+
+def test_an_answer_that_never_ends_is_cut_off(office: Post_Office):
+    """A byte now and then keeps every single read within its time; the attempt as a whole has one too."""
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            there, _ = server.accept()
+            with there, contextlib.suppress(OSError):
+                while not over.wait(0.2):
+                    there.sendall(b"H")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        subscribe(office.store, "crm", f"http://127.0.0.1:{server.getsockname()[1]}/")
+        office.put("m1", to="crm")
+        try:
+            office.deliver(lambda: office.row("m1").attempts == 1)
+        finally:
+            over.set()
+            thread.join()
+    assert office.row("m1").error == "no answer within 1 s"
 
 
 def test_name_servers_that_never_answer_hold_nobody_up(office: Post_Office):
