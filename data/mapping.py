@@ -24,6 +24,7 @@ One ``[[message]]`` table is one message a row; several make several messages of
     decimal = ","
     [file]
     delimiter = ";"                 # CSV; also encoding = "cp1252", and sheet = "Leads" for XLSX
+    each = "deal.ids"               # JSON: a list of which every member makes a row of its own
 
 A message without ``id`` is named by a hash of its content: reading a file again, in another order or from
 another format, stores nothing twice. Hence two equal rows are one event. ``docs/mapping.md`` tells the rest.
@@ -64,6 +65,7 @@ class FileRule(Table):
     delimiter: Annotated[str, AfterValidator(_a_delimiter)] | None = None
     encoding: Annotated[str, AfterValidator(_an_encoding)] = "utf-8"
     sheet: Name | None = None
+    each: Name | None = None
 
 
 class Mapping(Table):
@@ -121,6 +123,33 @@ class Mapping(Table):
             else:
                 if payload is not None:
                     yield RawRecord(source, line, raw, payload)
+
+
+def flat_rows(said: Row, each: str | None = None) -> Iterator[Row]:
+    """The rows of one JSON object: what is nested becomes columns of its own.
+
+    each : the column of a list of which every member makes a row
+
+    >>> list(flat_rows({"id": 7, "to": {"ids": ["a", "b"]}}, each="to.ids"))
+    [{'id': 7, 'to.ids': 'a'}, {'id': 7, 'to.ids': 'b'}]
+    >>> list(flat_rows({"id": 7, "to": {"ids": ["a", "b"]}}))
+    [{'id': 7, 'to.ids': ['a', 'b']}]
+    """
+    cells = dict(_cells("", said))
+    members = cells.pop(each, None) if each else None
+    if not isinstance(members, list):
+        yield cells if members is None else cells | {str(each): members}
+        return
+    for member in members:
+        yield cells | dict(_cells(str(each), member))
+
+
+def _cells(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if not isinstance(value, dict):
+        yield path, value
+        return
+    for name, one in value.items():
+        yield from _cells(f"{path}.{name}" if path else name, one)
 
 
 def _filled(cell: Any) -> Any:

@@ -63,12 +63,13 @@ class Suffix(Table):
 
 
 class Condition(Table):
-    """Which rows give the message; exactly one test, on the cell as text."""
+    """Which rows give the message; exactly one test, on the cell as text, and whatever `also` asks for besides."""
 
     column: Name
     present: StrictBool | None = None
     equals: str | None = None
     any_of: tuple[str, ...] | None = Field(None, alias="in")
+    also: "Condition | None" = None
 
     @model_validator(mode="after")
     def _one_test(self) -> Self:
@@ -76,7 +77,15 @@ class Condition(Table):
             raise ValueError("needs exactly one of present, equals, in")
         return self
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column it looks at."""
+        return (self.column, *(self.also.columns if self.also else ()))
+
     def holds(self, row: Row) -> bool:
+        return self._test(row) and (self.also is None or self.also.holds(row))
+
+    def _test(self, row: Row) -> bool:
         text = _read(row, self.column, as_text)
         if self.present is not None:
             return (text is not None) == self.present
@@ -163,9 +172,10 @@ class Message(Table):
     def columns(self) -> tuple[str, ...]:
         """Every column the message reads."""
         single = (self.lead, self.anonymous, self.time, self.known, self.value, self.group, self.previous)
-        tables = (self.suffix, self.when, *self.properties.values(), *self.traits.values())
+        tables = (self.suffix, *self.properties.values(), *self.traits.values())
         texts = (text.columns for text in (self.event, self.id) if text)
-        named = chain(single, (table.column for table in tables if table), chain.from_iterable(texts))
+        looked_at = self.when.columns if self.when else ()
+        named = chain(single, looked_at, (table.column for table in tables if table), chain.from_iterable(texts))
         return tuple(dict.fromkeys(column for column in named if column))
 
     def payload(self, row: Row, moment: TimeRule, number: NumberRule) -> dict[str, Any] | None:

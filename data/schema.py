@@ -96,3 +96,62 @@ keys = sa.Table(
     sa.Column("revoked_at", sa.BigInteger),
 )
 """API keys: SHA-256 of the key, its scopes separated by spaces."""
+
+subscriptions = sa.Table(
+    "subscriptions",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("secret", sa.Text, nullable=False),
+    sa.Column("shape", sa.Text, nullable=False),
+    sa.Column("min_points", sa.Double, nullable=False),
+    sa.Column("grades", sa.Text, nullable=False),
+    sa.Column("first", sa.Text, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("disabled_at", sa.BigInteger),
+)
+"""Who is told of scores. ``grades``: JSON list of those whose crossing counts, empty for all."""
+
+_OPEN = sa.text("delivered_at IS NULL AND dead_at IS NULL")
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("sequence", sa.Integer, primary_key=True),
+    sa.Column("message_id", sa.Text, nullable=False, unique=True),
+    sa.Column("subscription", sa.Text, nullable=False),
+    sa.Column("lead_id", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_at", sa.BigInteger, nullable=False),
+    sa.Column("delivered_at", sa.BigInteger),
+    sa.Column("dead_at", sa.BigInteger),
+    sa.Column("error", sa.Text),
+    sa.Index("outbox_open", "subscription", "sequence", sqlite_where=_OPEN, postgresql_where=_OPEN),
+    sa.Index("outbox_of_lead", "lead_id"),
+    sqlite_autoincrement=True,
+)
+"""Messages to subscriptions, sent in the order of ``sequence``; ``body`` is what is posted, byte by byte."""
+
+pushed = sa.Table(
+    "pushed",
+    metadata,
+    sa.Column("subscription", sa.Text, primary_key=True),
+    sa.Column("lead_id", sa.Text, primary_key=True),
+    sa.Column("score", sa.Double, nullable=False),
+    sa.Column("grade", sa.Text, nullable=False),
+    sa.Column("as_of", sa.BigInteger, nullable=False),
+    sa.Column("model_version", sa.Text, nullable=False),
+    sa.Index("pushed_of_lead", "lead_id"),
+)
+"""The score that a subscription was last told of a lead, or that was there when it began to listen."""
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("until", sa.BigInteger, nullable=False),
+)
+"""Work that one process at a time does: who does it, and until when nobody else may."""

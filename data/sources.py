@@ -5,13 +5,14 @@ what makes the rest of a file unreadable is a SourceError, raised after all that
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from data.cells import Row
 from data.events import RawRecord
 from data.files import Progress, open_bytes, source_size
 from data.json_lines import read_json_lines
-from data.mapping import Mapping
+from data.mapping import Mapping, flat_rows
 from data.tables import read_csv, read_parquet, read_xlsx
 from data.xes import default_mapping, read_events
 from veraison.errors import MappingError, SourceError
@@ -56,12 +57,14 @@ def _ndjson(path: Path, mapping: Mapping | None, progress: Progress) -> Iterator
     if mapping is None:
         yield from read_json_lines(path, progress)
         return
-    _check_keys(path, mapping, (record.payload or {} for record in read_json_lines(path, _silent)))
+    seen = (flat_rows(record.payload or {}, mapping.file.each) for record in read_json_lines(path, _silent))
+    _check_keys(path, mapping, chain.from_iterable(seen))
     for record in read_json_lines(path, progress):
         if record.payload is None:
             yield record
         else:
-            yield from mapping.records(str(path), record.line, record.payload, record.raw)
+            for row in flat_rows(record.payload, mapping.file.each):
+                yield from mapping.records(str(path), record.line, row, record.raw)
 
 
 def _xes(path: Path, mapping: Mapping | None, progress: Progress) -> Iterator[RawRecord]:

@@ -65,7 +65,7 @@ class Store:
             with self._reading() as connection:
                 complete = self._is_complete(connection)
             if not complete:
-                with self._writing() as connection:
+                with self.writing() as connection:
                     self._complete(connection)
         except BaseException:
             self.engine.dispose()
@@ -95,7 +95,7 @@ class Store:
             else:
                 seen += 1
                 fresh.setdefault(one.event_id, one)
-        with self._writing() as connection:
+        with self.writing() as connection:
             for known in self._known_ids(connection, list(fresh)):
                 del fresh[known]
             accepted = list(fresh.values())
@@ -205,7 +205,7 @@ class Store:
                 upgrade(connection)
 
     @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
+    def writing(self) -> Iterator[sa.Connection]:
         """One transaction; writers take turns, so what a batch finds is still so when it is written."""
         with self._failing_in_one_line(), self.engine.begin() as connection:
             if self.engine.dialect.name == "sqlite":

@@ -16,6 +16,7 @@ from serving import bodies
 from serving.access import Access
 from serving.bodies import Body
 from serving.details import in_detail
+from serving.hooks import Hooks
 from serving.intake import Intake, Taken, judged_message
 from serving.keys import Key
 from serving.leads import Lead, Leads
@@ -105,14 +106,20 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 _BODY_PROBLEMS = _PROBLEMS | {
     status: _PROBLEMS[422] | {"description": text}
-    for status, text in {400: "Not JSON", 413: "Too much at once", 415: "An encoding other than gzip"}.items()
+    for status, text in {
+        400: "Not JSON",
+        413: "Too much at once",
+        415: "An encoding other than gzip",
+        429: "Too much is waiting already; Retry-After says when to try again",
+    }.items()
 }
+_NO_MAPPING: dict[int | str, dict[str, Any]] = {404: _PROBLEMS[422] | {"description": "There is no such mapping"}}
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {
     404: _PROBLEMS[422] | {"description": "Nothing of this lead is known at that moment"}
 }
 
 
-def router(leads: Leads, intake: Intake, access: Access, store: Store, models: ModelHolder) -> APIRouter:
+def router(leads: Leads, intake: Intake, access: Access, store: Store, models: ModelHolder, hooks: Hooks) -> APIRouter:
     """The routes under ``/v1``, around the parts that answer."""
     found = APIRouter(prefix="/v1")
     may_ingest, may_read = Depends(access.scope("ingest")), Depends(access.scope("read"))
@@ -146,6 +153,19 @@ def router(leads: Leads, intake: Intake, access: Access, store: Store, models: M
 
     for kind in ("track", "identify", "page", "screen", "group", "alias"):
         single(kind)
+
+    @found.post(
+        "/hooks/{mapping}", responses=_BODY_PROBLEMS | _NO_MAPPING, openapi_extra=_body(None),
+        operation_id="hook", summary="A sender's own webhook in",
+    )  # fmt: skip
+    def hook(key: Annotated[Key, may_ingest], mapping: Annotated[str, Path(max_length=100)], body: Body) -> JSON:
+        """Take what another system posts as it is: a mapping of the workspace says what it means.
+
+        The body is one JSON object, or an array of at most 1,000. `ignored` counts the rows that the mapping makes
+        nothing of.
+        """
+        records, ignored = hooks.records(mapping, bodies.parsed(body), MAX_BATCH)
+        return JSON(_taken(intake.take_records(records)) | {"ignored": ignored})
 
     @found.post(
         "/score", dependencies=[may_read], responses=_BODY_PROBLEMS, openapi_extra=_body(ScoreRequest),

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import sqlalchemy as sa
 from fastapi import FastAPI, Request
@@ -16,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from data.store import Store
 from serving import api, pages, problems
 from serving.access import Access
+from serving.hooks import Hooks
 from serving.intake import Intake
 from serving.leads import Leads
 from serving.models import ModelHolder
@@ -49,12 +51,14 @@ def create_app(
     clock: Callable[[], int] = system_clock,
     *,
     open_pages: bool = False,
+    mappings: Path | None = None,
 ) -> FastAPI:
     """The API under ``/v1`` and the pages at ``/`` and ``/leads``, on one store and the model that serves now.
 
     playbook   : says by which traits people in a stateless body are linked; a score uses its bundle's own
     clock      : microseconds UTC
     open_pages : the pages ask for no key where the request comes straight from this machine
+    mappings   : folder of the firm's own mappings for webhooks, beside those that are shipped
     """
     app = FastAPI(
         title="Véraison",
@@ -65,7 +69,7 @@ def create_app(
     )
     access = Access(store, clock, open_pages=open_pages)
     leads = Leads(store, models, playbook, clock)
-    app.include_router(api.router(leads, Intake(store, clock), access, store, models))
+    app.include_router(api.router(leads, Intake(store, clock), access, store, models, Hooks(mappings)))
     app.mount("/static", StaticFiles(directory=pages.HERE / "static"), name="static")
     app.include_router(pages.router(leads, access))
     app.add_middleware(_Headers)

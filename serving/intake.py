@@ -8,11 +8,14 @@ from typing import Any
 
 from data.events import Event, RawRecord, Rejection
 from data.parse import judge
-from data.store import Store
+from data.store import Appended, Store
+from serving.problems import Problem
 
 SOURCE = "http"
 MAX_DEPTH = 32
 """Levels of objects in one message; Segment's own messages have five."""
+WAITING = 16
+"""Batches that may wait to be written, each in a thread of the server: the other threads go on to answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,37 +42,68 @@ class Intake:
     Batches are judged and written one after another: what is durable has ``known_at`` in the order of writing, and of
     two batches with one ``messageId`` exactly one is told that it was accepted.
 
-    clock : microseconds UTC
+    clock   : microseconds UTC
+    waiting : batches that may be here at once, the one that is written among them
     """
 
-    def __init__(self, store: Store, clock: Callable[[], int]) -> None:
+    def __init__(self, store: Store, clock: Callable[[], int], waiting: int = WAITING) -> None:
         self._store = store
         self._clock = clock
         self._writing = threading.Lock()
+        self._room = threading.BoundedSemaphore(waiting)
 
     def take(self, messages: Sequence[Any], *, trusted: bool = False) -> Taken:
         """Store a batch of Segment messages; durable when it returns, without effect when it raises.
 
         trusted : ``receivedAt`` of a message counts, where it has one, instead of the clock
+        Raises  : Problem of status 429, at once, where too many batches wait already
         """
-        with self._writing:
-            now = self._clock()
-            judged = [
+
+        def judged(now: int) -> list[Event | Rejection]:
+            return [
                 judged_message(message, place, now=now, received=None if trusted and _says_when(message) else now)
                 for place, message in enumerate(messages)
             ]
-            written = self._store.append(judged)
+
+        written, verdicts = self._write(judged)
         rejected = tuple(
             Refused(place, message_id(messages[place]), one.reason)
-            for place, one in enumerate(judged)
+            for place, one in enumerate(verdicts)
             if isinstance(one, Rejection)
         )
         return Taken(len(written.accepted), written.duplicates, rejected)
 
+    def take_records(self, records: Sequence[RawRecord]) -> Taken:
+        """Store what a mapping made of a sender's rows, received now; as `take` in all else.
+
+        ``index`` of what is refused is the place of its row, the record's ``line`` less one.
+        """
+
+        def judged(now: int) -> list[Event | Rejection]:
+            return [judge(record, now=now, received=now) for record in records]
+
+        written, verdicts = self._write(judged)
+        rejected = tuple(
+            Refused(record.line - 1, message_id(record.payload), one.reason)
+            for record, one in zip(records, verdicts, strict=True)
+            if isinstance(one, Rejection)
+        )
+        return Taken(len(written.accepted), written.duplicates, rejected)
+
+    def _write(self, judged: Callable[[int], list[Event | Rejection]]) -> tuple[Appended, list[Event | Rejection]]:
+        if not self._room.acquire(blocking=False):
+            raise Problem(429, "busy", "more events come in than can be written; try again", {"Retry-After": "1"})
+        try:
+            with self._writing:
+                verdicts = judged(self._clock())
+                return self._store.append(verdicts), verdicts
+        finally:
+            self._room.release()
+
 
 def judged_message(message: Any, place: int, *, now: int, received: int | None) -> Event | Rejection:
     """One message of a body as an event, or as a rejection that keeps it."""
-    raw = json.dumps(message) if not _too_deep(message) else "(nested too deep to keep)"
+    raw = json.dumps(message) if not too_deep(message) else "(nested too deep to keep)"
     problem = _unusable(message, raw)
     payload = message if problem is None else None
     return judge(RawRecord(SOURCE, place + 1, raw, payload, problem), now=now, received=received)
@@ -88,7 +122,7 @@ def _says_when(message: Any) -> bool:
 def _unusable(message: Any, raw: str) -> str | None:
     if not isinstance(message, dict):
         return "a message is a JSON object"
-    if _too_deep(message):
+    if too_deep(message):
         return f"the message is nested more than {MAX_DEPTH} levels deep"
     if "\\ud" in raw and not _whole_letters(raw):
         return "the message holds half of a surrogate pair"
@@ -103,7 +137,8 @@ def _whole_letters(raw: str) -> bool:
     return True
 
 
-def _too_deep(value: Any) -> bool:
+def too_deep(value: Any) -> bool:
+    """Whether objects and lists are nested more than `MAX_DEPTH` levels deep."""
     level, depth = [value], 0
     while level:
         inner: list[Any] = []

@@ -13,7 +13,7 @@ _WHOLE = re.compile(
     r"/(v1/(batch|import|track|identify|page|screen|group|alias|score|leads|status))?"
     r"|/(livez|healthz|readyz|metrics|openapi\.json)"
 )
-_WITH_IDS = re.compile(r"(?P<route>/v1/leads|/leads|/static)/")
+_WITH_IDS = re.compile(r"(?P<route>/v1/leads|/v1/hooks|/leads|/static)/")
 
 
 def nameless(path: str) -> str:

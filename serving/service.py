@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,8 @@ class Service:
         from serving.app import create_app, system_clock  # noqa: PLC0415
         from serving.leads import Leads  # noqa: PLC0415
         from serving.models import NO_MODEL, ModelHolder  # noqa: PLC0415
+        from serving.push.courier import Sender  # noqa: PLC0415
+        from serving.push.worker import Push  # noqa: PLC0415
 
         threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
         settings = ServiceSettings()
@@ -95,19 +98,25 @@ class Service:
         playbook = load_playbook(settings.playbook or workspace.playbook)
         self._store = Store(workspace.store_url, playbook.identity.keys, playbook.features.accounts)
         self._models = ModelHolder(workspace)
-        _door.app = create_app(self._store, self._models, playbook, open_pages=settings.open_pages)
+        _door.app = create_app(
+            self._store, self._models, playbook, open_pages=settings.open_pages, mappings=workspace.mappings
+        )
+        leads = Leads(self._store, self._models, playbook, system_clock)
         if self._models.ready:
-            Leads(self._store, self._models, playbook, system_clock).warm_up()
+            leads.warm_up()
         else:
             problem = self._models.broken.problem if self._models.broken else NO_MODEL
             print(f"{problem} (events are taken already)", file=sys.stderr, flush=True)
+        sender = partial(Sender, private=settings.push_private)
+        self._push = Push(self._store, leads, self._models, sweep=settings.push_sweep, sender=sender).start()
 
     def __is_ready__(self) -> bool:
         return self._models.ready
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:
-        """Give the store's connections back."""
+        """Stop to tell of scores, and give the store's connections back."""
+        self._push.stop()
         self._store.close()
 
 

@@ -120,7 +120,12 @@ def door(where: Market, *, open_pages: bool = True) -> Iterator[Door]:
     with where.store() as store:
         clock = [where.now]
         app = create_app(
-            store, ModelHolder(where.workspace), where.playbook, clock=lambda: clock[0], open_pages=open_pages
+            store,
+            ModelHolder(where.workspace),
+            where.playbook,
+            clock=lambda: clock[0],
+            open_pages=open_pages,
+            mappings=where.workspace.mappings,
         )
         made = {
             scope: keys.create(store, f"{scope}-{len(keys.listed(store))}", [scope], now=1) for scope in keys.SCOPES

@@ -27,6 +27,8 @@ class Settings(BaseSettings):
     store_url: str | None = None
     tracking_uri: str | None = None
     threads: int = Field(default=2, ge=1)
+    push_private: bool = False
+    push_sweep: int = Field(default=3600, ge=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,11 @@ class Workspace:
     @property
     def reports(self) -> Path:
         return self.root / "reports"
+
+    @property
+    def mappings(self) -> Path:
+        """What the bodies of webhooks mean, one file a sender."""
+        return self.root / "mappings"
 
     @property
     def playbook(self) -> Path:

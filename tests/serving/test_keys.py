@@ -109,6 +109,7 @@ def test_what_is_this_machine(host: str, own: bool):
 INGEST = [
     "/v1/batch",
     "/v1/import",
+    "/v1/hooks/{mapping}",
     *(f"/v1/{kind}" for kind in ("track", "identify", "page", "screen", "group", "alias")),
 ]
 TABLE = [
