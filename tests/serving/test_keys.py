@@ -7,7 +7,8 @@ import pytest
 
 from data.store import Store
 from serving import keys
-from serving.access import credential, is_loopback
+from serving.access import credential
+from serving.hosts import is_loopback
 from tests.service import Door, door, market
 from veraison.errors import VeraisonError
 

@@ -17,9 +17,9 @@ from starlette.requests import Request
 
 from data.events import isoformat, parse_instant
 from features.words import LANGUAGES
-from serving import access, charts, metrics, translations
-from serving.access import is_local
+from serving import access, charts, hosts, limits, metrics, people, translations
 from serving.charts import largest_remainder, steps, waterfall
+from serving.hosts import is_local
 from serving.pages import ready_sentence, who
 from serving.reasons import Reason
 from serving.scorer import ExplainedScore
@@ -300,7 +300,7 @@ def test_numbers_and_dates_are_those_of_the_language():
     )
 
 
-@pytest.mark.parametrize("module", [access, charts, metrics, translations])
+@pytest.mark.parametrize("module", [access, charts, hosts, limits, metrics, people, translations])
 def test_what_the_docstrings_show(module: ModuleType):
     found = doctest.testmod(module)
     assert found.failed == 0
