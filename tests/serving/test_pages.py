@@ -167,10 +167,11 @@ def test_nobody_from_elsewhere_gets_in_without_a_key(service: Door):
         {"X-Forwarded-For": "203.0.113.9"},  # a proxy on this machine
         {"Forwarded": "for=203.0.113.9"},
     ):
-        answer = service.client.get("/", headers=BROWSER | headers)
+        answer = service.client.get("/?limit=5", headers=BROWSER | headers)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=%2F%3Flimit%3D5")
+        answer = service.client.get("/", headers=headers)
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"].startswith("Basic")
-        assert "<h1>" in answer.text
         with_key = {"Authorization": service.key("read")["Authorization"]}
         assert service.client.get("/", headers=BROWSER | headers | with_key).status_code == 200
         wrong = {"Authorization": service.key("ingest")["Authorization"]}

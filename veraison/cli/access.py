@@ -93,7 +93,7 @@ def revoke(
 
     with place(workspace).store() as store:
         refuse(store, name, now=_now())
-    out.print(f"the key {name!r} is refused from now on")
+    out.print(f"the key {escape(repr(name))} is refused from now on")
 
 
 people = typer.Typer(help="Who may log in to the pages.", no_args_is_help=True)
@@ -110,13 +110,13 @@ def add(
 ) -> None:
     """Let a person log in; the password is asked for, or read from standard input.
 
-    Examples: veraison people add anne@firm.example --seller Anne   ·   veraison people add luc@firm.example --no-password
+    Examples: veraison people add anne@firm.example --seller Anne   ·   veraison people add luc --no-password
     """
     from serving.people import add as let_in  # noqa: PLC0415
 
     with place(workspace).store() as store:
         let_in(store, name, _password() if password else None, now=_now(), seller=seller)
-    out.print(f"{escape(name)!r} may log in")
+    out.print(f"{escape(repr(name))} may log in")
 
 
 @people.command(name="list")
@@ -149,7 +149,7 @@ def remove(
 
     with place(workspace).store() as store:
         shut_out(store, name)
-    out.print(f"{escape(name)!r} may log in no longer")
+    out.print(f"{escape(repr(name))} may log in no longer")
 
 
 @people.command(name="password")
@@ -165,7 +165,7 @@ def change_password(
 
     with place(workspace).store() as store:
         set_password(store, name, _password())
-    out.print(f"{escape(name)!r} has another password")
+    out.print(f"{escape(repr(name))} has another password")
 
 
 def _password() -> str:
