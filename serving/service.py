@@ -25,25 +25,18 @@ for _name, _value in _QUIET.items():  # before BentoML is imported: nothing may 
     os.environ.setdefault(_name, _value)
 
 import bentoml  # noqa: E402
-from pydantic_settings import SettingsConfigDict  # noqa: E402
 from starlette.applications import Starlette  # noqa: E402
 from starlette.types import ASGIApp, Receive, Scope, Send  # noqa: E402
 
 from data.store import Store  # noqa: E402
 from serving.hosts import is_loopback  # noqa: E402
 from serving.metrics import Nameless, named  # noqa: E402
-from serving.settings import AccessSettings  # noqa: E402
+from serving.settings import ServiceSettings  # noqa: E402
 from veraison.errors import VeraisonError  # noqa: E402
 from veraison.playbook_file import load_playbook  # noqa: E402
-from veraison.settings import Settings, Workspace, from_environment  # noqa: E402
+from veraison.settings import Workspace, from_environment  # noqa: E402
 
 STARTING_SECONDS = 120
-
-
-class ServiceSettings(AccessSettings, Settings):
-    """``VERAISON_WORKSPACE`` and the like, and who gets in."""
-
-    model_config = SettingsConfigDict(env_prefix="VERAISON_", env_ignore_empty=True, frozen=True, extra="ignore")
 
 
 class _Door:

@@ -1,11 +1,13 @@
-"""What the machine says about access: read from ``VERAISON_*`` by `serving.service`, given as it is by tests."""
+"""What the machine says to the service, read from ``VERAISON_*``: who gets in, and how often."""
 
 from typing import Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import SettingsConfigDict
 
 from serving.hosts import is_loopback
+from veraison.settings import Settings
 
 
 class AccessSettings(BaseModel):
@@ -63,3 +65,9 @@ class AccessSettings(BaseModel):
     @property
     def has_oidc(self) -> bool:
         return self.oidc_issuer is not None
+
+
+class ServiceSettings(AccessSettings, Settings):
+    """All that a running service reads: ``VERAISON_WORKSPACE`` and the like, and who gets in."""
+
+    model_config = SettingsConfigDict(env_prefix="VERAISON_", env_ignore_empty=True, frozen=True, extra="ignore")
