@@ -155,3 +155,31 @@ leases = sa.Table(
     sa.Column("until", sa.BigInteger, nullable=False),
 )
 """Work that one process at a time does: who does it, and until when nobody else may."""
+
+key_sellers = sa.Table(
+    "key_sellers",
+    metadata,
+    sa.Column("key_hash", sa.Text, primary_key=True),
+    sa.Column("seller", sa.Text, nullable=False),
+)
+"""Whose leads a key sees; a key that is not here sees everyone's."""
+
+people = sa.Table(
+    "people",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("password_hash", sa.Text),
+    sa.Column("seller", sa.Text),
+    sa.Column("stamp", sa.Text, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+)
+"""Who may log in to the pages: Argon2 of the password (none: only through OpenID Connect), and whose leads are seen.
+``stamp``: a random word that sessions carry; another one, and they have ended."""
+
+ended_sessions = sa.Table(
+    "ended_sessions",
+    metadata,
+    sa.Column("session_id", sa.Text, primary_key=True),
+    sa.Column("forget_at", sa.BigInteger, nullable=False),
+)
+"""Sessions that were logged out before their time; after ``forget_at`` they would have ended anyhow."""

@@ -53,7 +53,7 @@ class Store:
         self.account_traits = tuple(account_traits)
         self._shown = _without_password(url)
         try:
-            self.engine = sa.create_engine(url)
+            self.engine = sa.create_engine(url, hide_parameters=True)  # values of rows belong in no message
         except (sa.exc.SQLAlchemyError, ModuleNotFoundError, ValueError) as error:
             raise StoreError(f"the store {self._shown} cannot be opened: {_one_line(error)}") from error
         self._driver: Any = self.engine.dialect.loaded_dbapi
@@ -157,6 +157,11 @@ class Store:
             }
             for one in reversed(visible)
         ]
+
+    def remember(self, name: str, value: str) -> None:
+        """Keep a word about the store itself; what is kept under a name stays."""
+        with self.writing() as connection:
+            self._insert(connection, meta, [{"name": name, "value": value}])
 
     def newest(self) -> int | None:
         """The newest ``known_at`` in the store, None where it is empty."""

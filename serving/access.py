@@ -1,55 +1,143 @@
-"""Who may do what: the key a request carries, and the scope a route asks for."""
+"""Who may do what: the key or the login a request carries, and what a route asks for."""
 
 import base64
-from collections.abc import Callable
-from ipaddress import ip_address
-from urllib.parse import urlsplit
+import math
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from urllib.parse import quote
 
 from fastapi import Request
+from starlette.concurrency import run_in_threadpool
 
 from data.store import Store
 from serving import keys
+from serving.hosts import is_local
 from serving.keys import Key, Scope
+from serving.limits import Limiter
+from serving.people import LOCAL
 from serving.problems import CHALLENGE, Problem, unauthorized
+from serving.sessions import Sessions
+from serving.settings import AccessSettings
 
 PAGE_CHALLENGE = 'Basic realm="veraison", charset="UTF-8"'
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+REMEMBERED = 1.0
+"""Seconds for which a key that held is not looked up again: so long can a revoked one go on."""
+_MANY = 10_000
+_SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks at a page.
+
+    name      : of a person or a key; `serving.people.LOCAL` where pages are open to this machine
+    seller    : whose leads are seen, beside those of nobody; None for everyone's
+    logged_in : whether there is something to log out of
+    """
+
+    name: str
+    seller: str | None = None
+    logged_in: bool = False
+
+
+class LoginNeeded(Exception):  # noqa: N818 (no error)
+    """A person's browser is to be sent to the login, and back to `path` after it."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.address = f"/login?next={quote(path, safe='')}"
 
 
 class Access:
-    """Checks the keys of one store.
+    """Checks the keys and the logins of one store.
 
-    clock      : microseconds UTC
-    open_pages : the pages ask nobody who comes from this very machine for a key
+    clock : microseconds UTC, for what ends at a moment
+    timer : seconds that only grow, for what lasts a while
     """
 
-    def __init__(self, store: Store, clock: Callable[[], int], *, open_pages: bool) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], int],
+        settings: AccessSettings,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._store = store
         self._clock = clock
-        self._open_pages = open_pages
+        self._open_pages = settings.open_pages
+        self._timer = timer
+        self._keys: dict[str, tuple[float, Key]] = {}
+        rate = settings.rate_per_key or math.inf
+        self._asked = Limiter(rate, max(rate, 1.0), timer)
+        self.sessions = Sessions(
+            store,
+            clock,
+            same_site="lax" if settings.has_oidc else "strict",
+            public_url=settings.public_url,
+            everyone=settings.oidc_open,
+        )
 
-    def scope(self, needed: Scope) -> Callable[[Request], Key]:
-        """A route's dependency: the key of the request, if it holds and allows this; else 401 or 403."""
+    def scope(self, needed: Scope) -> Callable[[Request], Awaitable[Key]]:
+        """A route's dependency: the key of the request, if it holds and allows this; else 401, 403 or 429."""
 
-        def allowed(request: Request) -> Key:
-            return self._allowed(request, needed, CHALLENGE)
+        async def allowed(request: Request) -> Key:
+            key = await self._allowed(request, needed, CHALLENGE)
+            if request.method not in _SAFE:
+                self.sessions.check_origin(request)  # browsers send the Basic of a page along, whoever asks them to
+            return key
 
         return allowed
 
-    def page(self, request: Request) -> None:
-        """A page's dependency: a key as the user name of Basic, unless pages are open to this machine."""
-        if not (self._open_pages and is_local(request)):
-            self._allowed(request, "read", PAGE_CHALLENGE)
+    async def page(self, request: Request) -> Viewer:
+        """A page's dependency: who looks, and that a form was sent by them.
 
-    def _allowed(self, request: Request, needed: Scope, challenge: str) -> Key:
+        That is a login, or a key as the user name of Basic, or anybody of this machine where pages are open to it.
+        """
+        viewer = await self._viewer(request)
+        request.state.viewer = viewer
+        if request.method not in _SAFE and not _is_bearer(request):
+            await self.sessions.check_form(request)
+        return viewer
+
+    async def _viewer(self, request: Request) -> Viewer:
+        if "authorization" in request.headers:
+            key = await self._allowed(request, "read", PAGE_CHALLENGE)
+            return Viewer(key.name, key.seller)
+        if request.cookies and (found := await run_in_threadpool(self.sessions.current, request)):
+            return Viewer(found[1].name, found[1].seller, logged_in=True)
+        if self._open_pages and is_local(request):
+            return Viewer(LOCAL)
+        if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+            raise LoginNeeded(quote(request.url.path) + (f"?{request.url.query}" if request.url.query else ""))
+        raise unauthorized("a login is needed, or a key as the user name of Basic", PAGE_CHALLENGE)
+
+    async def _allowed(self, request: Request, needed: Scope, challenge: str) -> Key:
         sent = credential(request.headers.get("authorization"))
         if sent is None:
             raise unauthorized("a key is needed: Authorization: Bearer KEY, or Basic with it as the user", challenge)
-        key = keys.check(self._store, sent, now=self._clock())
-        if key is None:
+        digest = keys.hashed(sent)
+        key = self._remembered(digest) or await run_in_threadpool(self._looked_up, digest)
+        if key is None or not key.holds(self._clock()):
             raise unauthorized("the key is not known or no longer holds", challenge)
+        self._asked.demand(digest)
         if not key.allows(needed):
             raise Problem(403, "forbidden", f"the key lacks the scope: {needed}")
+        return key
+
+    def _remembered(self, digest: str) -> Key | None:
+        at, key = self._keys.get(digest, (-math.inf, None))
+        return key if self._timer() - at < REMEMBERED else None
+
+    def _looked_up(self, digest: str) -> Key | None:
+        at = self._timer()  # from before the look: what is revoked meanwhile counts as of then
+        key = keys.by_hash(self._store, digest)
+        if key is None:
+            self._keys.pop(digest, None)
+        else:
+            if len(self._keys) >= _MANY:
+                self._keys.clear()
+            self._keys[digest] = at, key
         return key
 
 
@@ -71,30 +159,6 @@ def credential(header: str | None) -> str | None:
     return None
 
 
-def is_local(request: Request) -> bool:
-    """Whether a request comes straight from this machine, and knows it.
-
-    The name it asks for must be a loopback one: else a foreign site could point its own name here (DNS rebinding) and
-    read the pages through a visitor's browser. What a proxy passes on comes from somewhere else.
-    """
-    if any(name in request.headers for name in _FORWARDED):
-        return False
-    client = request.client.host if request.client else ""
-    return is_loopback(client) and is_loopback(_hostname(request.headers.get("host", "")))
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine's own: ``localhost``, ``127.0.0.0/8`` or ``::1``."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _hostname(host: str) -> str:
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
+def _is_bearer(request: Request) -> bool:
+    """Whether the credential is one that no browser sends by itself."""
+    return request.headers.get("authorization", "").lower().startswith("bearer ")

@@ -101,6 +101,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
         401: "No key, or one that does not hold",
         403: "The key lacks the scope",
         422: "A value is not allowed",
+        429: "Too many requests with this key; Retry-After says when to come back",
         503: "There is no model yet",
     }.items()
 }
@@ -123,6 +124,11 @@ def router(leads: Leads, intake: Intake, access: Access, store: Store, models: M
     """The routes under ``/v1``, around the parts that answer."""
     found = APIRouter(prefix="/v1")
     may_ingest, may_read = Depends(access.scope("ingest")), Depends(access.scope("read"))
+
+    async def of_reader(key: Annotated[Key, may_read]) -> Leads:
+        return leads.of(key.seller)
+
+    seen_by_reader = Depends(of_reader)
 
     def batch(key: Annotated[Key, may_ingest], body: Body) -> JSON:
         """Take up to 1,000 messages of the Segment spec; answered when they are durable.
@@ -168,10 +174,10 @@ def router(leads: Leads, intake: Intake, access: Access, store: Store, models: M
         return JSON(_taken(intake.take_records(records)) | {"ignored": ignored})
 
     @found.post(
-        "/score", dependencies=[may_read], responses=_BODY_PROBLEMS, openapi_extra=_body(ScoreRequest),
+        "/score", responses=_BODY_PROBLEMS, openapi_extra=_body(ScoreRequest),
         operation_id="score", summary="Scores out, with reasons",
     )  # fmt: skip
-    def score(body: Body) -> JSON:
+    def score(leads: Annotated[Leads, seen_by_reader], body: Body) -> JSON:
         """Score leads by id, or the people in a list of events without storing any of it.
 
         Scores by id at the service's own moment (no as_of) are kept in the prediction log. With details, which are
@@ -196,10 +202,9 @@ def router(leads: Leads, intake: Intake, access: Access, store: Store, models: M
             leads.log(scores, rows)
         return JSON(_answer(scores, as_of) | {"scores": [row.to_dict() for row in rows]})
 
-    @found.get(
-        "/leads", dependencies=[may_read], responses=_PROBLEMS, operation_id="leads", summary="Leads, the best first"
-    )
+    @found.get("/leads", responses=_PROBLEMS, operation_id="leads", summary="Leads, the best first")
     def ranked(
+        leads: Annotated[Leads, seen_by_reader],
         as_of: AsOf,
         sort: Literal["score"] = "score",
         limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 50,
@@ -218,11 +223,14 @@ def router(leads: Leads, intake: Intake, access: Access, store: Store, models: M
         everyone = {"sort": sort, "leads_in_all": len(ranking.lead_ids), "counts": ranking.counts}
         return JSON(_answer(scores, ranking.as_of) | everyone | {"leads": rows})
 
-    @found.get(
-        "/leads/{lead_id:path}", dependencies=[may_read], responses=_PROBLEMS | _NOT_FOUND, operation_id="lead",
-        summary="One lead",
-    )  # fmt: skip
-    def one_lead(lead_id: LeadPath, as_of: AsOf, lang: Language = "en", reasons: Reasons = SHOWN_REASONS) -> JSON:
+    @found.get("/leads/{lead_id:path}", responses=_PROBLEMS | _NOT_FOUND, operation_id="lead", summary="One lead")
+    def one_lead(
+        leads: Annotated[Leads, seen_by_reader],
+        lead_id: LeadPath,
+        as_of: AsOf,
+        lang: Language = "en",
+        reasons: Reasons = SHOWN_REASONS,
+    ) -> JSON:
         """The explained score of one lead, what is known of it, and its visible events, newest first."""
         found = leads.lead(lead_id, leads.clock() if as_of is None else as_of, language=lang, shown=reasons)
         return JSON(_in_detail(found))

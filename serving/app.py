@@ -10,18 +10,20 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from data.store import Store
-from serving import api, pages, problems
-from serving.access import Access
+from serving import api, login, pages, problems
+from serving.access import Access, LoginNeeded
 from serving.hooks import Hooks
 from serving.intake import Intake
 from serving.leads import Leads
 from serving.models import ModelHolder
 from serving.problems import Problem
+from serving.sessions import COOKIES, is_https
+from serving.settings import AccessSettings
 from veraison import __version__
 from veraison.errors import ModelError, UnknownLeadError
 from veraison.playbook import Playbook
@@ -36,7 +38,20 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": ", ".join(
+        f"{name}=()"
+        for name in (
+            "camera",
+            "display-capture",
+            "geolocation",
+            "microphone",
+            "payment",
+            "publickey-credentials-get",
+            "usb",
+        )
+    ),
 }
+_HTTPS_ONLY = "max-age=31536000"
 
 
 def system_clock() -> int:
@@ -50,16 +65,17 @@ def create_app(
     playbook: Playbook,
     clock: Callable[[], int] = system_clock,
     *,
-    open_pages: bool = False,
+    settings: AccessSettings | None = None,
     mappings: Path | None = None,
 ) -> FastAPI:
     """The API under ``/v1`` and the pages at ``/`` and ``/leads``, on one store and the model that serves now.
 
-    playbook   : says by which traits people in a stateless body are linked; a score uses its bundle's own
-    clock      : microseconds UTC
-    open_pages : the pages ask for no key where the request comes straight from this machine
-    mappings   : folder of the firm's own mappings for webhooks, beside those that are shipped
+    playbook : says by which traits people in a stateless body are linked; a score uses its bundle's own
+    clock    : microseconds UTC
+    settings : who gets in, and how often
+    mappings : folder of the firm's own mappings for webhooks, beside those that are shipped
     """
+    settings = settings or AccessSettings()
     app = FastAPI(
         title="Véraison",
         version=__version__,
@@ -67,12 +83,14 @@ def create_app(
         docs_url=None,  # both pages would load scripts from elsewhere
         redoc_url=None,
     )
-    access = Access(store, clock, open_pages=open_pages)
+    access = Access(store, clock, settings)
+    app.state.sessions = access.sessions
     leads = Leads(store, models, playbook, clock)
     app.include_router(api.router(leads, Intake(store, clock), access, store, models, Hooks(mappings)))
     app.mount("/static", StaticFiles(directory=pages.HERE / "static"), name="static")
+    app.include_router(login.router(store, access, settings, pages.page))
     app.include_router(pages.router(leads, access))
-    app.add_middleware(_Headers)
+    app.add_middleware(_Headers, public_url=settings.public_url)
     _explain_errors(app)
     return app
 
@@ -86,6 +104,10 @@ def _explain_errors(app: FastAPI) -> None:
     @app.exception_handler(Problem)
     def _(request: Request, error: Problem) -> Response:
         return explained(request, error)
+
+    @app.exception_handler(LoginNeeded)
+    def _(request: Request, needed: LoginNeeded) -> Response:
+        return RedirectResponse(needed.address, 303)
 
     @app.exception_handler(HTTPException)
     def _(request: Request, error: HTTPException) -> Response:
@@ -118,10 +140,11 @@ def _explain_errors(app: FastAPI) -> None:
 
 
 class _Headers:
-    """What every answer carries: the policies that keep pages from running, embedding or leaking anything."""
+    """What every answer carries: cookies, and policies that keep pages from running, embedding or leaking anything."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, public_url: str | None) -> None:
         self._app = app
+        self._public_url = public_url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_headers(message: Message) -> None:
@@ -129,11 +152,15 @@ class _Headers:
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
+                if is_https(scope, self._public_url):
+                    headers.setdefault("Strict-Transport-Security", _HTTPS_ONLY)
                 headers.setdefault("Content-Security-Policy", POLICY)
                 headers.setdefault(
                     "Cache-Control",
                     "public, max-age=3600" if scope["path"].startswith("/static/") else "no-store",
                 )
+                for cookie in scope.get(COOKIES, {}).values():
+                    headers.append("set-cookie", cookie)
             await send(message)
 
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)

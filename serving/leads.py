@@ -3,9 +3,10 @@
 Every answer is :func:`serving.scorer.score` on a log of histories; nothing here computes anything else.
 """
 
+import copy
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from data.log import EventLog, Floats, Ints
 from data.store import Store
 from serving.details import in_detail
 from serving.models import ModelHolder
+from serving.owners import owners, seen
 from serving.scorer import ExplainedScore, Scores, score
 from training.bundle import Bundle
 from veraison.errors import UnknownLeadError
@@ -41,6 +43,11 @@ class Ranking:
     score: Floats
     probability: Floats
     last_activity: Ints
+
+    def of(self, places: Ints) -> "Ranking":
+        """The leads at these places alone."""
+        kept = {name: getattr(self, name)[places] for name in ("status", "score", "probability", "last_activity")}
+        return Ranking(self.as_of, [self.lead_ids[place] for place in places], **kept)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -85,13 +92,23 @@ class Leads:
         self._models = models
         self._playbook = playbook
         self.clock = clock
+        self._seller: str | None = None
         self._ranking = threading.Lock()
-        self._rankings: dict[tuple[int | None, ...], tuple[Bundle, Ranking]] = {}
+        self._rankings: dict[tuple[int | None, ...], tuple[Bundle, Ranking, _Sellers]] = {}
+
+    def of(self, seller: str | None) -> "Leads":
+        """The same, as a seller sees it: leads of other sellers are as unknown as those that never were."""
+        if seller is None:
+            return self
+        mine = copy.copy(self)
+        mine._seller = seller
+        return mine
 
     def scored(self, lead_ids: Sequence[str], as_of: int) -> tuple[Scores, EventLog]:
         """Scores of some leads, in the order asked, with the histories they were made of."""
         log = self._store.history(lead_ids)
-        return score(self._models.current(), log, lead_ids, [as_of] * len(lead_ids)), log
+        scores = score(self._models.current(), log, self._asked(log, lead_ids), [as_of] * len(lead_ids))
+        return scores if self._seller is None else replace(scores, lead_ids=list(lead_ids)), log
 
     def log(self, scores: Scores, served: Sequence[ExplainedScore]) -> None:
         """Append what is served to the prediction log; an answer that rests on no features has no place there."""
@@ -132,13 +149,14 @@ class Leads:
         minute = moment // MICROS_PER_MINUTE if as_of is None else None
         key = (self._store.newest(), self._store.counts()["events"], minute, as_of)
         with self._ranking:  # the second click of two waits for the first instead of doing the same
-            made_with, found = self._rankings.get(key, (None, None))
-            if found is None or made_with is not bundle:
-                found = _rank(bundle, self._store.scan(), moment)
-                self._rankings[key] = bundle, found
+            kept = self._rankings.get(key)
+            if kept is None or kept[0] is not bundle:
+                log = self._store.scan()
+                kept = self._rankings[key] = bundle, _rank(bundle, log, moment), _Sellers(log, self._trait)
                 while len(self._rankings) > _RANKINGS:
                     del self._rankings[next(iter(self._rankings))]
-        return found
+        _, found, sellers = kept
+        return found if self._seller is None else found.of(sellers.places(self._seller))
 
     def lead(self, lead_id: str, as_of: int, **how: Any) -> Lead:
         """One lead with its events and traits; UnknownLeadError where nothing of it is visible.
@@ -157,6 +175,27 @@ class Leads:
             traits=known_traits(log, lead_id, as_of, self._playbook),
             timeline=self._store.timeline(lead_id, as_of),
         )
+
+    @property
+    def _trait(self) -> str:
+        return self._playbook.pages.seller
+
+    def _asked(self, log: EventLog, lead_ids: Sequence[str]) -> Sequence[str]:
+        """The ids to score: what is not to be seen gives way to an id that no lead has."""
+        if self._seller is None:
+            return lead_ids
+        mine = seen(log.identity, lead_ids, owners(log, self._trait), self._seller)
+        return [one if visible else "" for one, visible in zip(lead_ids, mine, strict=True)]
+
+
+class _Sellers:
+    """Who sees which place of a ranking."""
+
+    def __init__(self, log: EventLog, trait: str) -> None:
+        self._leads, self._owner, self._identity = log.leads, owners(log, trait), log.identity
+
+    def places(self, seller: str) -> Ints:
+        return np.flatnonzero(seen(self._identity, self._leads, self._owner, seller))
 
 
 def known_traits(log: EventLog, lead_id: str, as_of: int, playbook: Playbook) -> dict[str, tuple[Trait, int]]:

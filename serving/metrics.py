@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 _PATH = "veraison.path"
 _WHOLE = re.compile(
     r"/(v1/(batch|import|track|identify|page|screen|group|alias|score|leads|status))?"
+    r"|/(login(/oidc(/back)?)?|logout)"
     r"|/(livez|healthz|readyz|metrics|openapi\.json)"
 )
 _WITH_IDS = re.compile(r"(?P<route>/v1/leads|/v1/hooks|/leads|/static)/")

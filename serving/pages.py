@@ -1,5 +1,6 @@
 """The pages that people read: leads by score, and one lead with its reasons. Made on the server, without JavaScript."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
@@ -11,7 +12,7 @@ from starlette.responses import HTMLResponse, Response
 from data.events import MICROS_PER_DAY, Trait, isoformat
 from data.journey import Status
 from features.words import LANGUAGES, Language
-from serving.access import Access
+from serving.access import Access, Viewer
 from serving.api import MAX_LISTED, AsOf, LeadPath
 from serving.charts import Size, steps, waterfall
 from serving.details import rests_on
@@ -56,19 +57,38 @@ def problem_page(request: Request, problem: Problem) -> Response:
     """A problem in words for the person in front of the browser."""
     words = words_of(request)
     key = f"problem_{problem.status}"
-    sentence = words(key if problem.status in (401, 404, 503) else "problem_other")
+    sentence = words(key if problem.status in (401, 403, 404, 429, 503) else "problem_other")
     detail = problem.detail if problem.status == 422 else None
-    page = _page(request, words, "problem.html", {"sentence": sentence, "detail": detail}, problem.status)
-    page.headers.update(problem.headers)
-    return page
+    found = _page(request, words, "problem.html", {"sentence": sentence, "detail": detail}, problem.status)
+    found.headers.update(problem.headers)
+    return found
+
+
+def page(request: Request, template: str, known: dict[str, Any], status: int = 200) -> HTMLResponse:
+    """A page in the reader's language.
+
+    In every template are, beside what is `known`: ``viewer``, who looks (None before the login), and ``csrf``, whose
+    call is the hidden field that every form needs.
+    """
+    return _page(request, words_of(request), template, known, status)
 
 
 def router(leads: Leads, access: Access) -> APIRouter:
     """The routes of the pages."""
     found = APIRouter(include_in_schema=False, dependencies=[Depends(access.page)], default_response_class=HTMLResponse)
 
+    async def of_viewer(viewer: Annotated[Viewer, Depends(access.page)]) -> Leads:
+        return leads.of(viewer.seller)
+
+    seen_by_viewer = Depends(of_viewer)
+
     @found.get("/")
-    def index(request: Request, as_of: AsOf, limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = LISTED) -> Response:
+    def index(
+        request: Request,
+        leads: Annotated[Leads, seen_by_viewer],
+        as_of: AsOf,
+        limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = LISTED,
+    ) -> Response:
         """The best open leads, each with its reason in one sentence."""
         words = words_of(request)
         ranking = leads.ranking(as_of)
@@ -95,7 +115,13 @@ def router(leads: Leads, access: Access) -> APIRouter:
         return _page(request, words, "leads.html", known | _origin(scores.bundle, ranking.as_of, words))
 
     @found.get("/leads/{lead_id:path}/waterfall.svg")
-    def picture(request: Request, lead_id: LeadPath, as_of: AsOf, size: Size = "wide") -> Response:
+    def picture(
+        request: Request,
+        leads: Annotated[Leads, seen_by_viewer],
+        lead_id: LeadPath,
+        as_of: AsOf,
+        size: Size = "wide",
+    ) -> Response:
         """The waterfall of one lead; a picture of its own, so that the page needs no inline style."""
         words = words_of(request)
         one = leads.lead(lead_id, leads.clock() if as_of is None else as_of, language=words.language)
@@ -106,7 +132,7 @@ def router(leads: Leads, access: Access) -> APIRouter:
         return Response(waterfall(account, words, size), media_type="image/svg+xml", headers=headers)
 
     @found.get("/leads/{lead_id:path}")
-    def one_lead(request: Request, lead_id: LeadPath, as_of: AsOf) -> Response:
+    def one_lead(request: Request, leads: Annotated[Leads, seen_by_viewer], lead_id: LeadPath, as_of: AsOf) -> Response:
         """One lead: its score, the account of it, how soon, what happened and what is known."""
         words = words_of(request)
         moment = leads.clock() if as_of is None else as_of
@@ -261,9 +287,11 @@ def _page(request: Request, words: Words, template: str, known: dict[str, Any], 
         lead_path=lambda lead_id: "/leads/" + quote(lead_id, safe=""),
         other_language=link(quote(request.url.path), **(dict(request.query_params) | {"lang": words.other})),
         origin=_model(known.get("bundle"), words),
+        viewer=getattr(request.state, "viewer", None),
+        csrf=partial(request.app.state.sessions.field, request),
         **{"as_of": None, **known},
     )
-    headers = {"Content-Language": words.language, "Vary": "Accept-Language, Authorization"}
+    headers = {"Content-Language": words.language, "Vary": "Accept-Language, Authorization, Cookie"}
     return HTMLResponse(text.encode("utf-8", "replace"), status, headers)
 
 

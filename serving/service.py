@@ -26,26 +26,18 @@ for _name, _value in _QUIET.items():  # before BentoML is imported: nothing may 
     os.environ.setdefault(_name, _value)
 
 import bentoml  # noqa: E402
-from pydantic_settings import SettingsConfigDict  # noqa: E402
 from starlette.applications import Starlette  # noqa: E402
 from starlette.types import ASGIApp, Receive, Scope, Send  # noqa: E402
 
 from data.store import Store  # noqa: E402
-from serving.access import is_loopback  # noqa: E402
+from serving.hosts import is_loopback  # noqa: E402
 from serving.metrics import Nameless, named  # noqa: E402
+from serving.settings import ServiceSettings  # noqa: E402
 from veraison.errors import VeraisonError  # noqa: E402
 from veraison.playbook_file import load_playbook  # noqa: E402
-from veraison.settings import Settings, Workspace  # noqa: E402
+from veraison.settings import Workspace, from_environment  # noqa: E402
 
 STARTING_SECONDS = 120
-
-
-class ServiceSettings(Settings):
-    """``VERAISON_WORKSPACE`` and the like, and whether the pages are open to this machine (off unless asked for)."""
-
-    model_config = SettingsConfigDict(env_prefix="VERAISON_", frozen=True, extra="ignore")
-
-    open_pages: bool = False
 
 
 class _Door:
@@ -98,9 +90,7 @@ class Service:
         playbook = load_playbook(settings.playbook or workspace.playbook)
         self._store = Store(workspace.store_url, playbook.identity.keys, playbook.features.accounts)
         self._models = ModelHolder(workspace)
-        _door.app = create_app(
-            self._store, self._models, playbook, open_pages=settings.open_pages, mappings=workspace.mappings
-        )
+        _door.app = create_app(self._store, self._models, playbook, settings=settings, mappings=workspace.mappings)
         leads = Leads(self._store, self._models, playbook, system_clock)
         if self._models.ready:
             leads.warm_up()
@@ -123,9 +113,11 @@ class Service:
 def serve(workspace: Workspace, playbook_path: Path, host: str, port: int) -> None:
     """Run the service in the foreground until SIGINT or SIGTERM; prints one line when it answers.
 
-    host : an address of this machine; on a loopback address the pages ask for no key, elsewhere they do
-    Raises VeraisonError, one line, where it cannot start: a bad playbook, a store that cannot be opened, a taken port.
+    host : an address of this machine; on a loopback address the pages ask nobody to log in, elsewhere they do
+    Raises VeraisonError, one line, where it cannot start: a bad setting or playbook, a store that cannot be opened, a
+    taken port.
     """
+    from_environment(ServiceSettings)
     with Store(workspace.store_url, load_playbook(playbook_path).identity.keys):
         pass
     address = _free(host, port)

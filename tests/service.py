@@ -30,6 +30,7 @@ from data.store import Store
 from serving import keys
 from serving.app import create_app
 from serving.models import FOLDER, POINTER, ModelHolder
+from serving.settings import AccessSettings
 from tests.support import ROOT
 from training.bundle import Bundle
 from training.fit import fit, training_set
@@ -115,16 +116,20 @@ class Door:
 
 
 @contextmanager
-def door(where: Market, *, open_pages: bool = True) -> Iterator[Door]:
-    """The app of a market, behind a real socket of this machine."""
+def door(where: Market, *, open_pages: bool = True, **access: Any) -> Iterator[Door]:
+    """The app of a market, behind a real socket of this machine.
+
+    access : of serving.settings.AccessSettings
+    """
     with where.store() as store:
         clock = [where.now]
+        settings = AccessSettings(open_pages=open_pages, **access)
         app = create_app(
             store,
             ModelHolder(where.workspace),
             where.playbook,
             clock=lambda: clock[0],
-            open_pages=open_pages,
+            settings=settings,
             mappings=where.workspace.mappings,
         )
         made = {

@@ -298,6 +298,15 @@ class Monitoring(_Table):
     gate_ece: float = Field(default=0.02, ge=0, strict=True)
 
 
+class Pages(_Table):
+    """Who sees which lead.
+
+    seller  "owner"  trait that names the seller of a lead; who is a seller sees the own leads and those of nobody
+    """
+
+    seller: Name = "owner"
+
+
 class Playbook(_Table):
     """All definitions together; frozen, so that a bundle can carry the one it was trained with.
 
@@ -313,6 +322,7 @@ class Playbook(_Table):
     training: Training = Training()
     scoring: Scoring = Scoring()
     monitoring: Monitoring = Monitoring()
+    pages: Pages = Pages()
 
     @property
     def has_readiness(self) -> bool:

@@ -6,11 +6,12 @@ but :meth:`Workspace.create`.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from veraison.errors import StoreError
+from veraison.errors import StoreError, VeraisonError
 
 
 class Settings(BaseSettings):
@@ -29,6 +30,23 @@ class Settings(BaseSettings):
     threads: int = Field(default=2, ge=1)
     push_private: bool = False
     push_sweep: int = Field(default=3600, ge=60)
+
+
+Found = TypeVar("Found", bound=Settings)
+
+
+def from_environment(kind: type[Found]) -> Found:
+    """Settings as the environment gives them; VeraisonError, one line, where a value is not allowed."""
+    try:
+        return kind()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        message = first["msg"].removeprefix("Value error, ")
+        if not name:
+            raise VeraisonError(message) from None
+        given = "" if "SECRET" in name else f" (got {first['input']!r})"
+        raise VeraisonError(f"VERAISON_{name}: {message}{given}") from None
 
 
 @dataclass(frozen=True, slots=True)

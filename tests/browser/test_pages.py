@@ -2,14 +2,13 @@
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from data.store import Store
-from serving.app import create_app
-from serving.models import ModelHolder
-from tests.service import Door, door, in_thread, market
+from serving import people
+from tests.service import Door, door, market
 from tests.support import require
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -163,20 +162,33 @@ def test_text_and_lines_stand_out_from_the_paper(chromium: Any, service: Door):
     context.close()
 
 
-def test_a_key_opens_the_pages_where_they_are_closed(chromium: Any, service: Door):
-    workspace = service.market.workspace
-    with Store(workspace.store_url, service.market.playbook.identity.keys) as store:
-        app = create_app(store, ModelHolder(workspace), service.market.playbook, lambda: service.market.now)
-        with in_thread(app) as address:
-            shut = chromium.new_context()
-            assert shut.request.get(address).status == 401
-            known = {"username": service.keys["read"], "password": ""}
-            let_in = chromium.new_context(http_credentials=known)
-            page = let_in.new_page()
-            assert page.goto(address).status == 200
-            assert page.locator("tbody th a").count() > 10
-            shut.close()
-            let_in.close()
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_a_login_opens_the_pages_where_they_are_closed(chromium: Any, tmp_path: Path, size: dict[str, int]):
+    """With the cookies and headers that a browser really sends."""
+    with door(market().copy(tmp_path), open_pages=False) as service:
+        people.add(service.store, "anne@firm.example", "a long enough password", now=1)
+        address = str(service.client.base_url)
+        context = chromium.new_context(viewport=size, base_url=address)
+        page = context.new_page()
+        page.goto("/leads/L00001?lang=fr")
+        assert page.evaluate(CONTRASTS) == []
+        assert no_overflow(page)
+        page.get_by_label("Nom ou adresse").fill("anne@firm.example")
+        page.get_by_label("Mot de passe").fill("a wrong password")
+        page.get_by_role("button", name="Se connecter").click()
+        assert page.get_by_role("alert").is_visible()
+        assert page.evaluate(CONTRASTS) == []
+        page.get_by_label("Nom ou adresse").fill("anne@firm.example")
+        page.get_by_label("Mot de passe").fill("a long enough password")
+        page.get_by_role("button", name="Se connecter").click()
+        page.wait_for_url("**/leads/L00001?lang=fr")
+        assert page.locator("h1").inner_text() == "L00001"
+        assert page.evaluate(CONTRASTS) == []
+        assert no_overflow(page)
+        page.get_by_role("button", name="Se déconnecter").click()
+        page.wait_for_url("**/login")
+        assert page.goto("/").url.endswith("/login?next=%2F")
+        context.close()
 
 
 def no_overflow(page: Any) -> bool:

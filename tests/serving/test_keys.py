@@ -1,14 +1,18 @@
-"""Keys: shown once, kept as a hash, checked on every route."""
+"""Keys: shown once, kept as a hash, succeeded by another, looked up once a second."""
 
+import asyncio
 import base64
 from pathlib import Path
 
 import pytest
+from starlette.requests import Request
 
 from data.store import Store
 from serving import keys
-from serving.access import credential, is_loopback
-from tests.service import Door, door, market
+from serving.access import REMEMBERED, Access, credential
+from serving.hosts import is_loopback
+from serving.problems import Problem
+from serving.settings import AccessSettings
 from veraison.errors import VeraisonError
 
 NOW = 1_000_000
@@ -106,65 +110,109 @@ def test_what_is_this_machine(host: str, own: bool):
     assert is_loopback(host) == own
 
 
-INGEST = [
-    "/v1/batch",
-    "/v1/import",
-    "/v1/hooks/{mapping}",
-    *(f"/v1/{kind}" for kind in ("track", "identify", "page", "screen", "group", "alias")),
-]
-TABLE = [
-    *(("POST", path, "ingest") for path in INGEST),
-    ("POST", "/v1/score", "read"),
-    ("GET", "/v1/leads", "read"),
-    ("GET", "/v1/leads/L00001", "read"),
-    ("GET", "/v1/status", "read"),
-    ("GET", "/", "read"),
-    ("GET", "/leads/L00001", "read"),
-    ("GET", "/leads/L00001/waterfall.svg", "read"),
-]
+# --- successors and sellers --------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory):
-    """A service whose pages are not open, with keys of every kind."""
-    with door(market().copy(tmp_path_factory.mktemp("keys")), open_pages=False) as opened:
-        opened.keys["revoked"] = keys.create(opened.store, "revoked", ["admin"], now=1)
-        keys.revoke(opened.store, "revoked", now=2)
-        opened.keys["ended"] = keys.create(opened.store, "ended", ["admin"], now=1, until=3)
-        opened.keys["unknown"] = keys.PREFIX + "A" * 43
-        yield opened
+def test_a_successor_has_the_same_rights_and_the_old_key_ends_after_the_overlap(store: Store):
+    old = keys.create(store, "crm", ["read"], now=NOW, seller="Anne")
+    new = keys.rotate(store, "crm", now=NOW + 5, overlap=10)
+    assert new != old
+    for moment, both in ((NOW + 5, True), (NOW + 14, True), (NOW + 15, False)):
+        assert (keys.check(store, old, now=moment) is not None) == both
+        found = keys.check(store, new, now=moment)
+        assert found == keys.Key("crm", frozenset({"read"}), NOW + 5, None, "Anne")
 
 
-@pytest.mark.parametrize(("method", "path", "scope"), TABLE)
-def test_authorisation(guarded: Door, method: str, path: str, scope: str):
-    """Every route x {no key, unknown, revoked, ended, wrong scope, right scope, admin}."""
-
-    def ask(key: str | None, basic: bool = False) -> int:
-        headers = {}
-        if key is not None:
-            text = guarded.keys[key]
-            encoded = base64.b64encode(f"{text}:".encode()).decode()
-            headers = {"Authorization": f"Basic {encoded}" if basic else f"Bearer {text}"}
-        answer = guarded.client.request(method, path, headers=headers)
-        if answer.status_code in (401, 403):
-            assert answer.headers["content-type"] == "application/problem+json"
-            assert answer.json()["status"] == answer.status_code
-            assert ("www-authenticate" in answer.headers) == (answer.status_code == 401)
-        return int(answer.status_code)
-
-    assert [ask(key) for key in (None, "unknown", "revoked", "ended")] == [401, 401, 401, 401]
-    wrong = "read" if scope == "ingest" else "ingest"
-    assert ask(wrong) == 403
-    for right in (scope, "admin"):
-        assert ask(right) not in (401, 403)
-        assert ask(right, basic=True) not in (401, 403)
+def test_a_key_that_ends_has_a_successor_that_ends_then_too(store: Store):
+    old = keys.create(store, "fair", ["read"], now=NOW, until=NOW + 10)
+    new = keys.rotate(store, "fair", now=NOW + 1, overlap=100)
+    for key in (old, new):
+        assert keys.check(store, key, now=NOW + 9) is not None
+        assert keys.check(store, key, now=NOW + 10) is None
 
 
-def test_no_route_is_left_out_of_the_table(guarded: Door):
-    asked = {(method, path.replace("L00001", "{lead_id:path}")) for method, path, _ in TABLE}
-    routers = [route.original_router for route in guarded.app.routes if hasattr(route, "original_router")]
-    assert len(routers) == 2
-    found = {(method, route.path) for router in routers for route in router.routes for method in route.methods}
-    assert found == asked
-    beside = {getattr(route, "path", None) for route in guarded.app.routes if not hasattr(route, "original_router")}
-    assert beside == {"/openapi.json", "/static"}
+def test_rotated_twice_within_the_overlap_only_the_newest_stays(store: Store):
+    made = [keys.create(store, "site", ["ingest"], now=NOW)]
+    made += [keys.rotate(store, "site", now=NOW + at, overlap=100) for at in (1, 2)]
+    assert [keys.check(store, key, now=NOW + 3) is not None for key in made] == [True, True, True]
+    assert [keys.check(store, key, now=NOW + 102) is not None for key in made] == [False, False, True]
+    keys.revoke(store, "site", now=NOW + 4)
+    assert [keys.check(store, key, now=NOW + 4) for key in made] == [None, None, None]
+    with pytest.raises(VeraisonError, match="no key named 'site' holds"):
+        keys.rotate(store, "site", now=NOW + 5, overlap=0)
+
+
+def test_no_overlap_replaces_a_key_at_once(store: Store):
+    old = keys.create(store, "leaked", ["admin"], now=NOW)
+    keys.rotate(store, "leaked", now=NOW + 1, overlap=0)
+    assert keys.check(store, old, now=NOW + 1) is None
+    with pytest.raises(VeraisonError, match="cannot be negative"):
+        keys.rotate(store, "leaked", now=NOW + 1, overlap=-1)
+
+
+@pytest.mark.parametrize("scopes", [["ingest"], ["admin"], ["ingest", "read"]])
+def test_a_sellers_key_reads_and_nothing_else(store: Store, scopes: list[str]):
+    with pytest.raises(VeraisonError, match="reads and nothing else"):
+        keys.create(store, "anne", scopes, now=NOW, seller="Anne")
+    with pytest.raises(VeraisonError, match="a seller has a name"):
+        keys.create(store, "anne", ["read"], now=NOW, seller=" ")
+
+
+# --- what is remembered of a key ---------------------------------------------------------------------------------
+
+
+class Timer:
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def test_a_key_is_looked_up_once_a_second_and_revoked_within_one(store: Store, monkeypatch: pytest.MonkeyPatch):
+    looked, timer, clock, look = [], Timer(), [NOW], keys.by_hash
+    monkeypatch.setattr(keys, "by_hash", lambda *given: looked.append(1) or look(*given))
+    access = Access(store, lambda: clock[0], AccessSettings(), timer)
+    key = keys.create(store, "crm", ["read"], now=NOW, until=NOW + 100)
+    ask = access.scope("read")
+
+    def status(sent: str = key) -> int:
+        headers = [(b"authorization", f"Bearer {sent}".encode())]
+        try:
+            asyncio.run(ask(Request({"type": "http", "method": "GET", "headers": headers})))
+        except Problem as problem:
+            return problem.status
+        return 200
+
+    assert [status() for _ in range(5)] == [200] * 5
+    assert len(looked) == 1
+    keys.revoke(store, "crm", now=NOW)
+    timer.seconds = REMEMBERED - 0.01
+    assert status() == 200
+    timer.seconds = REMEMBERED
+    assert [status() for _ in range(2)] == [401, 401]
+    assert [status("ver_unknown") for _ in range(2)] == [401, 401]
+    key = keys.create(store, "ends", ["read"], now=NOW, until=NOW + 100)
+    assert status(key) == 200
+    clock[0] = NOW + 100  # an end that is known is kept to the microsecond
+    assert status(key) == 401
+
+
+def test_a_key_asks_so_often_a_second_and_no_more(store: Store):
+    timer = Timer()
+    access = Access(store, lambda: NOW, AccessSettings(rate_per_key=3), timer)
+    made = [keys.create(store, name, ["read"], now=NOW) for name in ("a", "b")]
+    ask = access.scope("read")
+
+    def status(key: str) -> int:
+        headers = [(b"authorization", f"Bearer {key}".encode())]
+        try:
+            asyncio.run(ask(Request({"type": "http", "method": "GET", "headers": headers})))
+        except Problem as problem:
+            assert problem.headers == {"Retry-After": "1"}
+            return problem.status
+        return 200
+
+    assert [status(made[0]) for _ in range(4)] == [200, 200, 200, 429]
+    assert status(made[1]) == 200
+    timer.seconds = 0.4
+    assert [status(made[0]) for _ in range(2)] == [200, 429]

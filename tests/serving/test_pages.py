@@ -17,9 +17,9 @@ from starlette.requests import Request
 
 from data.events import isoformat, parse_instant
 from features.words import LANGUAGES
-from serving import access, charts, metrics, translations
-from serving.access import is_local
+from serving import access, charts, hosts, limits, metrics, people, translations
 from serving.charts import largest_remainder, steps, waterfall
+from serving.hosts import is_local
 from serving.pages import ready_sentence, who
 from serving.reasons import Reason
 from serving.scorer import ExplainedScore
@@ -170,10 +170,11 @@ def test_nobody_from_elsewhere_gets_in_without_a_key(service: Door):
         {"X-Forwarded-For": "203.0.113.9"},  # a proxy on this machine
         {"Forwarded": "for=203.0.113.9"},
     ):
-        answer = service.client.get("/", headers=BROWSER | headers)
+        answer = service.client.get("/?limit=5", headers=BROWSER | headers)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=%2F%3Flimit%3D5")
+        answer = service.client.get("/", headers=headers)
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"].startswith("Basic")
-        assert "<h1>" in answer.text
         with_key = {"Authorization": service.key("read")["Authorization"]}
         assert service.client.get("/", headers=BROWSER | headers | with_key).status_code == 200
         wrong = {"Authorization": service.key("ingest")["Authorization"]}
@@ -303,7 +304,7 @@ def test_numbers_and_dates_are_those_of_the_language():
     )
 
 
-@pytest.mark.parametrize("module", [access, charts, metrics, translations])
+@pytest.mark.parametrize("module", [access, charts, hosts, limits, metrics, people, translations])
 def test_what_the_docstrings_show(module: ModuleType):
     found = doctest.testmod(module)
     assert found.failed == 0

@@ -59,11 +59,12 @@ def test_the_real_service(tmp_path: Path):
         missing = client.get("/nothing/of/this")
         assert (missing.status_code, missing.headers["content-type"]) == (404, "application/problem+json")
 
+        ask_with_personal_data(client, headers)
         metrics = client.get("/metrics").text
         assert 'endpoint="/v1/score"' in metrics
         assert 'endpoint="/v1/leads/{}"' in metrics
-        assert "anne" not in metrics
-        assert "nothing" not in metrics
+        assert 'endpoint="/login"' in metrics
+        assert not [word for word in PERSONAL if word in metrics]
 
         publish(whole.workspace, whole.bundle, "another")
         (tmp_path / FOLDER / "another" / "bundle.json").write_text("{}")
@@ -79,8 +80,35 @@ def test_the_real_service(tmp_path: Path):
         assert not alive(family)
         with pytest.raises(httpx.ConnectError):
             client.get("/healthz")
+    assert not [word for word in PERSONAL if word in "".join(service.lines)]
     said = [f"{NO_MODEL} (events are taken already)", f"Véraison answers at {service.address}/ (stop it with Ctrl+C)"]
     assert "".join(service.lines).splitlines() == said
+
+
+PERSONAL = ("anne", "petit", "acme.example", "L00001", "nothing", "hunter2")
+"""Of these no word may be in what the server prints or measures."""
+
+
+def ask_with_personal_data(client: httpx.Client, key: dict[str, str]) -> None:
+    """Requests of every kind, right and wrong, that name somebody wherever something can be named."""
+    track = {"type": "track", "messageId": "anne-1", "userId": "anne@acme.example", "event": "Petit", "timestamp": "?"}
+    bodies = [
+        ("/v1/batch", {"batch": [track, track | {"timestamp": "2025-01-01T00:00:00Z"}, track | {"userId": None}]}),
+        ("/v1/identify", track | {"traits": {"email": "anne@acme.example", "owner": "petit"}}),
+        ("/v1/score", {"lead_ids": ["anne@acme.example", "L00001"]}),
+        ("/v1/score", {"lead_ids": ["L00001"], "as_of": "anne"}),
+        ("/v1/score", {"events": [track]}),
+        ("/v1/anne", track),
+    ]
+    for path, body in bodies:
+        for headers in (key, {}, {"Authorization": "Bearer anne@acme.example"}):
+            client.post(path, json=body, headers=headers)
+    for path in ("/leads/L00001", "/leads/anne@acme.example/waterfall.svg", "/login?next=/leads/anne", "/?as_of=anne"):
+        client.get(path, headers={"Accept": "text/html"})
+        client.get(path, headers={"X-Forwarded-For": "203.0.113.9", "Accept": "text/html"})
+    page = client.get("/login", headers={"Accept": "text/html"}).text
+    for token in (page.split('name="csrf" value="')[1].split('"')[0], "anne"):
+        client.post("/login", data={"csrf": token, "name": "anne@acme.example", "password": "hunter2"})
 
 
 @pytest.mark.parametrize("how", ["ctrl+c", "kill -9"])

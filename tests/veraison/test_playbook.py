@@ -53,7 +53,7 @@ BAD = {
     LEAST + 'won = ["Deal Won"]': f"journey.won: unknown key; allowed in [journey]: {JOURNEY}",
     LEAST + "[horizon]\ndays = [7]": (
         "horizon: unknown key; allowed at the top level: "
-        "features, horizons, identity, journey, monitoring, scoring, training"
+        "features, horizons, identity, journey, monitoring, pages, scoring, training"
     ),
     LEAST + '"a\\nb" = 1': f"journey.a\\nb: unknown key; allowed in [journey]: {JOURNEY}",
     LEAST + "observed_from = 2017-12-05": (

@@ -13,6 +13,7 @@ import typer
 from rich.markup import escape
 
 from veraison.cli import (
+    access,
     audit,
     backtest,
     data,
@@ -38,7 +39,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (demo, data, audit, models, backtest, tune, versions, scores, features, monitor, service, subscriptions):
+for module in (
+    demo,
+    data,
+    audit,
+    models,
+    backtest,
+    tune,
+    versions,
+    scores,
+    features,
+    monitor,
+    service,
+    access,
+    subscriptions,
+):
     module.register(app)
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -22,9 +21,10 @@ from training.checks import check_names
 from veraison.errors import StoreError, VeraisonError
 from veraison.playbook import Playbook
 from veraison.playbook_file import load_playbook
-from veraison.settings import Settings, Workspace
+from veraison.settings import Settings, Workspace, from_environment
 
 # Much of what is printed are names that others gave: colons in them are no pictures, and `escape` keeps their brackets.
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _LATEST = parse_instant("9000-01-01T00:00:00Z")
 
 out = Console(highlight=False, emoji=False)
@@ -96,12 +96,7 @@ class Place:
 
 def place(workspace: Path | None, playbook: Path | None = None) -> Place:
     """The workspace and playbook meant by the options, the environment and the defaults, in this order."""
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = "_".join(str(part) for part in first["loc"]).upper()
-        raise VeraisonError(f"VERAISON_{name}: {first['msg']} (got {first['input']!r})") from None
+    settings = from_environment(Settings)
     where = Workspace(workspace or settings.workspace, settings.store_url, settings.tracking_uri)
     return Place(where, playbook or settings.playbook or where.playbook, settings)
 
@@ -144,6 +139,17 @@ def parse_moment(text: str, option: str = "--as-of") -> int:
         return read_moment(text)
     except ValueError as problem:
         misused(f"{option}: {problem}")
+
+
+def parse_duration(text: str, option: str, *, none: bool = False) -> float:
+    """Seconds of ``90s``, ``5m``, ``2h`` or ``7d``; anything else is a mistake of usage, and so is no time at all.
+
+    none : no time at all is allowed
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text.strip())
+    if found is None or not (none or float(found[1])):
+        misused(f"{option} {text}: write a time such as 90s, 5m or 2h")
+    return float(found[1]) * _UNITS[found[2]]
 
 
 def read_moment(text: str) -> int:

@@ -1,6 +1,5 @@
 """The command that looks for better settings of the model."""
 
-import re
 from typing import Annotated
 
 import typer
@@ -10,14 +9,12 @@ from veraison.cli.common import (
     PlaybookOption,
     WorkspaceOption,
     errors,
-    misused,
     out,
+    parse_duration,
     past,
     place,
     say,
 )
-
-_UNITS = {"s": 1, "m": 60, "h": 3_600}
 
 
 def register(app: typer.Typer) -> None:
@@ -38,7 +35,7 @@ def tune(
 
     Examples: veraison tune   ·   veraison tune --budget 30m
     """
-    seconds = _seconds(budget)
+    seconds = parse_duration(budget, "--budget")
     where = place(workspace, playbook)
     book, log, before = past(where, as_of)
 
@@ -66,10 +63,3 @@ def tune(
         return
     errors.print("For the playbook; then look at them with: veraison backtest", soft_wrap=True)
     out.print(found.toml(), end="", markup=False)
-
-
-def _seconds(text: str) -> float:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
-    if found is None or not float(found[1]):
-        misused(f"--budget {text}: write a time such as 90s, 5m or 2h")
-    return float(found[1]) * _UNITS[found[2]]

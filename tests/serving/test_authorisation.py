@@ -1,0 +1,207 @@
+"""Every route x {no key, unknown, revoked, ended, wrong scope, other seller's lead}, as one table.
+
+The routes are read from the app: one that is not in the table fails.
+"""
+
+import base64
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from serving import keys, people
+from tests.service import Door, door, market
+
+TRACK = {"type": "track", "messageId": "t", "userId": "T1", "event": "Pricing Page Viewed"}
+KINDS = ("track", "identify", "page", "screen", "group", "alias")
+TABLE: dict[tuple[str, str], str] = {
+    **{("POST", f"/v1/{path}"): "ingest" for path in ("batch", "import", *KINDS)},
+    ("POST", "/v1/score"): "read",
+    ("GET", "/v1/leads"): "read",
+    ("GET", "/v1/leads/{lead_id:path}"): "read",
+    ("GET", "/v1/status"): "read",
+    ("GET", "/"): "page",
+    ("GET", "/leads/{lead_id:path}"): "page",
+    ("GET", "/leads/{lead_id:path}/waterfall.svg"): "page",
+    ("GET", "/login"): "open",
+    ("POST", "/login"): "form",
+    ("POST", "/logout"): "form",
+    ("GET", "/login/oidc"): "open",
+    ("GET", "/login/oidc/back"): "form",
+    ("GET", "/openapi.json"): "open",
+}
+"""Who may use a route: a scope; ``page``: that of reading, or a login; ``form``: who comes from a page of ours."""
+WHOLE = sorted(route for route, rule in TABLE.items() if "{" not in route[1] and rule in ("read", "page"))
+OF_LEAD = sorted(route for route in TABLE if "{" in route[1])
+PASSWORD = "a long enough password"
+OIDC = {"oidc_issuer": "http://127.0.0.1:9", "oidc_client_id": "us", "oidc_client_secret": "secret"}
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory):
+    """A service whose pages are not open, with keys of every kind, and leads of two sellers."""
+    with door(market().copy(tmp_path_factory.mktemp("access")), open_pages=False, **OIDC) as opened:
+        store = opened.store
+        opened.keys["revoked"] = keys.create(store, "revoked", ["admin"], now=1)
+        keys.revoke(store, "revoked", now=2)
+        opened.keys["ended"] = keys.create(store, "ended", ["admin"], now=1, until=3)
+        opened.keys["unknown"] = keys.PREFIX + "A" * 43
+        opened.keys["anne"] = keys.create(store, "anne", ["read"], now=1, seller=" ANNE")
+        people.add(store, "anne", PASSWORD, now=1, seller="Anne")
+        opened.post("/v1/batch", {"batch": [owned(MINE, "Anne"), owned(THEIRS, "Bob"), owned(EMPTY, "")]})
+        opened.post("/v1/batch", {"batch": [joined("a-bob", THEIRS), joined("a-anne", MINE)]})
+        yield opened
+
+
+MINE, THEIRS, EMPTY, NOBODYS = "L00001", "L00002", "L00005", "L00010"  # all are scored
+
+
+def owned(lead: str, seller: str) -> dict[str, Any]:
+    return {
+        "type": "identify", "messageId": f"owner-{lead}", "userId": lead, "traits": {"owner": seller},
+        "timestamp": "2025-01-02T00:00:00Z", "receivedAt": "2025-01-02T00:00:00Z",
+    }  # fmt: skip
+
+
+def joined(anonymous: str, lead: str) -> dict[str, Any]:
+    return {
+        "type": "alias", "messageId": f"alias-{anonymous}", "previousId": anonymous, "userId": lead,
+        "timestamp": "2025-01-03T00:00:00Z", "receivedAt": "2025-01-03T00:00:00Z",
+    }  # fmt: skip
+
+
+def authorization(key: str, *, basic: bool = False) -> dict[str, str]:
+    encoded = base64.b64encode(f"{key}:".encode()).decode()
+    return {"Authorization": f"Basic {encoded}" if basic else f"Bearer {key}"}
+
+
+def ask(service: Door, method: str, path: str, lead: str = MINE, headers: dict[str, str] | None = None) -> Any:
+    address = path.replace("{lead_id:path}", lead)
+    body = {"lead_ids": [lead]} if path == "/v1/score" else {"batch": []}
+    more = {"json": body} if path.startswith("/v1/") and method == "POST" else {}
+    return service.client.request(method, address, headers=headers, **more)
+
+
+def routes(service: Door) -> set[tuple[str, str]]:
+    """Every method and path that the app answers."""
+    found: set[tuple[str, str]] = set()
+    for route in service.app.routes:
+        inner = route.original_router.routes if hasattr(route, "original_router") else [route]
+        found |= {(method, one.path) for one in inner for method in getattr(one, "methods", None) or ("MOUNT",)}
+    return found
+
+
+def test_every_route_has_a_rule(guarded: Door):
+    assert routes(guarded) - {("HEAD", "/openapi.json"), ("MOUNT", "/static")} == set(TABLE)
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(TABLE))
+def test_authorisation(guarded: Door, method: str, path: str):
+    def status(key: str | None, *, basic: bool = False) -> int:
+        headers = {} if key is None else authorization(guarded.keys[key], basic=basic)
+        answer = ask(guarded, method, path, headers=headers)
+        if answer.status_code in (401, 403):
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert ("www-authenticate" in answer.headers) == (answer.status_code == 401)
+        return int(answer.status_code)
+
+    rule = TABLE[method, path]
+    if rule == "open":
+        assert status(None) in (200, 503)  # the issuer of this test does not answer
+        return
+    if rule == "form":
+        assert [status(key) for key in (None, "admin")] == [403, 403]
+        return
+    assert [status(key) for key in (None, "unknown", "revoked", "ended")] == [401, 401, 401, 401]
+    assert status("read" if rule == "ingest" else "ingest") == 403
+    for right in ("ingest" if rule == "ingest" else "read", "admin"):
+        assert status(right) == 200
+        assert status(right, basic=True) == 200
+    assert status("anne") == (403 if rule == "ingest" else 200)
+
+
+def test_problems_of_access_are_described(guarded: Door):
+    described = guarded.client.get("/openapi.json").json()["paths"]
+    for (_, path), rule in TABLE.items():
+        if rule in ("ingest", "read"):
+            for operation in described[path.replace(":path", "")].values():
+                assert {"401", "403", "429"} <= set(operation["responses"]), path
+
+
+# --- sellers -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def anne(guarded: Door):
+    """A browser in which Anne has logged in."""
+    with httpx.Client(base_url=guarded.client.base_url, headers={"Accept": "text/html"}, timeout=30) as browser:
+        token = re.search(r'name="csrf" value="([^"]+)"', browser.get("/login").text)
+        assert token
+        form = {"csrf": token[1], "name": "Anne", "password": PASSWORD, "next": "/"}
+        assert browser.post("/login", data=form).status_code == 303
+        yield browser
+
+
+@pytest.mark.parametrize(("method", "path"), OF_LEAD)
+@pytest.mark.parametrize("theirs", [THEIRS, "a-bob"])
+def test_another_sellers_lead_is_as_unknown_as_one_that_never_was(
+    guarded: Door, anne: httpx.Client, method: str, path: str, theirs: str
+):
+    headers = authorization(guarded.keys["anne"])
+    others = authorization(guarded.keys["read"])
+    assert ask(guarded, method, path, THEIRS, others).status_code == 200
+    for mine in (MINE, EMPTY, NOBODYS):
+        assert ask(guarded, method, path, mine, headers).status_code == 200
+    hidden, never = (ask(guarded, method, path, lead, headers) for lead in (theirs, "never"))
+    assert (hidden.status_code, hidden.text.replace(theirs, "never")) == (404, never.text)
+    if TABLE[method, path] == "page":
+        address = path.replace("{lead_id:path}", "{}")
+        assert anne.get(address.format(MINE)).status_code == 200
+        hidden, never = (anne.get(address.format(lead)) for lead in (theirs, "never"))
+        assert (hidden.status_code, hidden.text.replace(theirs, "never")) == (404, never.text)
+
+
+def test_of_scores_by_id_another_sellers_are_unknown(guarded: Door):
+    ids = [THEIRS, MINE, "never", "a-bob", NOBODYS, THEIRS]
+    for details in (False, True):
+        body = {"lead_ids": ids, "details": details}
+        seen = guarded.client.post("/v1/score", json=body, headers=authorization(guarded.keys["anne"])).json()["scores"]
+        whole = guarded.post("/v1/score", body, "read").json()["scores"]
+        assert [one["lead_id"] for one in seen] == ids
+        never = whole[2]
+        for place, lead in enumerate(ids):
+            mine = lead not in (THEIRS, "a-bob")
+            assert seen[place] == (whole[place] if mine else never | {"lead_id": lead})
+    assert whole[0]["status"] != "unknown"
+    with guarded.store.engine.connect() as connection:
+        assert "" not in connection.exec_driver_sql("SELECT lead_id FROM scores").scalars().all()
+
+
+@pytest.mark.parametrize(("method", "path"), WHOLE)
+def test_lists_are_of_the_own_leads_and_of_nobodys(guarded: Door, anne: httpx.Client, method: str, path: str):
+    if path in ("/v1/status", "/v1/score"):
+        return  # no list; and the test above
+    address = f"{path}?limit=1000"
+    of_key = guarded.client.request(method, address, headers=authorization(guarded.keys["anne"]))
+    whole = guarded.client.request(method, address, headers=authorization(guarded.keys["read"])).text
+    assert THEIRS in whole
+    for text in (of_key.text, *([anne.get(address).text] if TABLE[method, path] == "page" else [])):
+        assert MINE in text
+        assert NOBODYS in text
+        assert THEIRS not in text
+        assert "a-bob" not in text
+    if path == "/v1/leads":
+        everyone = guarded.get("/v1/leads?limit=1000").json()
+        mine = of_key.json()
+        assert mine["leads"] == [one for one in everyone["leads"] if one["lead_id"] != THEIRS]
+        assert mine["leads_in_all"] == everyone["leads_in_all"] - 2
+        assert sum(mine["counts"].values()) == sum(everyone["counts"].values()) - 2
+
+
+def test_a_lead_that_changes_hands_is_seen_by_the_new_seller_alone(guarded: Door):
+    headers, lead = authorization(guarded.keys["anne"]), "L00013"
+    for seller, day, status in (("Bob", 4, 404), ("Anne", 5, 200), ("Bob", 3, 200), ("Bob", 6, 404)):
+        message = owned(lead, seller) | {"messageId": f"{seller}-{day}", "timestamp": f"2025-02-0{day}T00:00:00Z"}
+        assert guarded.post("/v1/batch", {"batch": [message]}).json()["accepted"] == 1
+        assert guarded.client.get(f"/v1/leads/{lead}", headers=headers).status_code == status
