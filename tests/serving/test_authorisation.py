@@ -16,7 +16,7 @@ from tests.service import Door, door, market
 TRACK = {"type": "track", "messageId": "t", "userId": "T1", "event": "Pricing Page Viewed"}
 KINDS = ("track", "identify", "page", "screen", "group", "alias")
 TABLE: dict[tuple[str, str], str] = {
-    **{("POST", f"/v1/{path}"): "ingest" for path in ("batch", "import", *KINDS)},
+    **{("POST", f"/v1/{path}"): "ingest" for path in ("batch", "import", "hooks/{mapping}", *KINDS)},
     ("POST", "/v1/score"): "read",
     ("GET", "/v1/leads"): "read",
     ("GET", "/v1/leads/{lead_id:path}"): "read",
@@ -33,7 +33,7 @@ TABLE: dict[tuple[str, str], str] = {
 }
 """Who may use a route: a scope; ``page``: that of reading, or a login; ``form``: who comes from a page of ours."""
 WHOLE = sorted(route for route, rule in TABLE.items() if "{" not in route[1] and rule in ("read", "page"))
-OF_LEAD = sorted(route for route in TABLE if "{" in route[1])
+OF_LEAD = sorted(route for route in TABLE if "{lead_id" in route[1])
 PASSWORD = "a long enough password"
 OIDC = {"oidc_issuer": "http://127.0.0.1:9", "oidc_client_id": "us", "oidc_client_secret": "secret"}
 
@@ -77,8 +77,9 @@ def authorization(key: str, *, basic: bool = False) -> dict[str, str]:
 
 
 def ask(service: Door, method: str, path: str, lead: str = MINE, headers: dict[str, str] | None = None) -> Any:
-    address = path.replace("{lead_id:path}", lead)
-    body = {"lead_ids": [lead]} if path == "/v1/score" else {"batch": []}
+    address = path.replace("{lead_id:path}", lead).replace("{mapping}", "hubspot")
+    bodies: dict[str, Any] = {"/v1/score": {"lead_ids": [lead]}, "/v1/hooks/{mapping}": []}
+    body = bodies.get(path, {"batch": []})
     more = {"json": body} if path.startswith("/v1/") and method == "POST" else {}
     return service.client.request(method, address, headers=headers, **more)
 
