@@ -20,6 +20,7 @@ from serving.leads import Lead, Leads, known_traits
 from serving.problems import Problem
 from serving.scorer import ExplainedScore
 from serving.translations import Words, preferred, sentence
+from serving.trend import DAYS
 from training.bundle import Bundle
 
 HERE = Path(__file__).parent
@@ -206,6 +207,7 @@ def _detail(lead: Lead, words: Words) -> dict[str, Any]:
             {"kind": one.kind, "text": one.text, "points": _figure(one.kind, one.points, words), "note": note}
             for one, note in zip(account, notes[: len(account)], strict=True)
         ],
+        "moved": _moved(row, words),
         "comparisons": [one.text for one in row.comparisons or ()],
         "missing": _missing(row, words),
         "base": str(account[0].points) if account else "",
@@ -228,6 +230,30 @@ def _between(row: ExplainedScore, words: Words) -> str:
         return ""
     low, high = map(words.percent, row.interval)
     return words("chance_between", low=low, high=high)
+
+
+def _moved(row: ExplainedScore, words: Words) -> dict[str, Any] | None:
+    """How the score has moved, in one phrase, and what changed in whole points; None where there is no score."""
+    if row.trend is None or row.score is None:
+        return None
+    days = words.number(DAYS)
+    if row.trend.score is None:
+        return {"sentence": words("new_score", days=days), "changes": []}
+    before, now = round(row.trend.score), round(row.score)
+    if before == now:
+        return {"sentence": words("unmoved", days=days), "changes": []}
+    figures = {"before": str(before), "now": str(now), "points": words.points(now - before)}
+    changes = [
+        {
+            "points": words.points(round(one.points)),
+            "text": sentence(one.text),
+            "rises": one.points > 0,
+            "note": rests_on(one, words),
+        }
+        for one in row.trend.changes
+        if round(one.points)
+    ]
+    return {"sentence": words("moved", days=days, **figures), "changes": changes}
 
 
 def _missing(row: ExplainedScore, words: Words) -> list[str]:

@@ -74,6 +74,26 @@ def test_the_list_shows_the_leads_of_the_api_in_the_same_order(service: Door):
     assert ranked[0]["reasons"][0]["text"].lower() in text.lower()
 
 
+@pytest.mark.parametrize(("lang", "sign"), [("en", "in 7 days"), ("fr", "en 7 jours")])
+def test_a_lead_says_how_its_score_has_moved_and_why(service: Door, lang: str, sign: str):
+    ids = [one["lead_id"] for one in service.get("/v1/leads?limit=50").json()["leads"]]
+    told = [service.get(f"/v1/leads/{lead}?lang={lang}").json() for lead in ids]
+    seen = 0
+    for one in told:
+        trend = one["trend"]
+        text = "".join(page(service, f"/leads/{one['lead_id']}?lang={lang}").text)
+        moved = trend["score"] is not None and round(trend["score"]) != round(one["score"])
+        assert (sign in text) == moved
+        if moved:
+            seen += 1
+            assert f"{round(trend['score'])} → {round(one['score'])} {sign}" in text
+            weightiest = trend["changes"][0]
+            assert abs(weightiest["points"]) < 0.5 or weightiest["text"].lower() in text.lower()
+        if seen == 3:
+            break
+    assert seen == 3
+
+
 def test_the_list_can_be_longer(service: Door):
     scored = service.get("/v1/leads?limit=1").json()["counts"]["scored"]
     assert f"/?limit={min(200, scored)}" in page(service, "/?limit=10").all("a", "href")
