@@ -96,3 +96,13 @@ keys = sa.Table(
     sa.Column("revoked_at", sa.BigInteger),
 )
 """API keys: SHA-256 of the key, its scopes separated by spaces."""
+
+tombstones = sa.Table(
+    "tombstones",
+    metadata,
+    sa.Column("token", sa.Text, primary_key=True),
+    sa.Column("person", sa.Text, nullable=False),
+    sa.Column("erased_at", sa.BigInteger, nullable=False),
+    sa.Index("tombstones_of_person", "person"),
+)
+"""Who was erased. ``token``: keyed hash of an id, or of a value that names one person; ``person``: random, one each."""

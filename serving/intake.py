@@ -9,6 +9,7 @@ from typing import Any
 from data.events import Event, RawRecord, Rejection
 from data.parse import judge
 from data.store import Store
+from data.tombstones import ERASED
 
 SOURCE = "http"
 MAX_DEPTH = 32
@@ -60,9 +61,9 @@ class Intake:
             ]
             written = self._store.append(judged)
         rejected = tuple(
-            Refused(place, message_id(messages[place]), one.reason)
+            Refused(place, message_id(messages[place]), one.reason if isinstance(one, Rejection) else ERASED)
             for place, one in enumerate(judged)
-            if isinstance(one, Rejection)
+            if isinstance(one, Rejection) or place in written.erased
         )
         return Taken(len(written.accepted), written.duplicates, rejected)
 

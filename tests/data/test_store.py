@@ -199,7 +199,7 @@ def test_a_reader_sees_one_moment_whatever_is_written_meanwhile(store_url):
 
 def test_one_who_writes_waits_for_another(store_url):
     with Store(store_url) as first, Store(store_url) as second:
-        with first._writing() as connection:
+        with first.writing() as connection:
             waiting = Thread(target=lambda: second.append([event(1, "L2", traits={"b": "y"})]))
             waiting.start()
             time.sleep(0.2)
@@ -312,7 +312,7 @@ def test_a_store_that_breaks_later_says_so_in_one_line(tmp_path):
 
 
 def test_a_store_can_be_read_while_another_writes(store_url):
-    with Store(store_url) as writer, writer._writing():
+    with Store(store_url) as writer, writer.writing():
         started = time.monotonic()
         with Store(store_url) as reader:
             assert reader.scan().leads == []

@@ -55,7 +55,9 @@ def test_visits_are_named_as_what_changed():
 
 
 def test_a_lead_that_was_not_there_has_no_earlier_score():
-    log = log_of(*named([track("a", "Lead Created", 108), identify("a", 108, country="FR"), track("a", "Visited", 109)]))
+    log = log_of(
+        *named([track("a", "Lead Created", 108), identify("a", 108, country="FR"), track("a", "Visited", 109)])
+    )
     trend = in_detail(scored(log, ["a"]), log).trend
     assert trend is not None
     assert (trend.status, trend.score, trend.points, trend.changes) == ("unknown", None, None, ())

@@ -12,7 +12,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import typer
 from rich.markup import escape
 
-from veraison.cli import audit, backtest, data, demo, features, models, monitor, scores, service, tune, versions
+from veraison.cli import audit, backtest, data, demo, features, models, monitor, rights, scores, service, tune, versions
 from veraison.cli.common import errors
 from veraison.errors import VeraisonError
 
@@ -25,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (demo, data, audit, models, backtest, tune, versions, scores, features, monitor, service):
+for module in (demo, data, audit, models, backtest, tune, versions, scores, features, monitor, service, rights):
     module.register(app)
 
 
