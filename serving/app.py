@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from data.store import Store
-from serving import api, pages, problems
+from serving import api, api_leads, pages, problems
 from serving.access import Access
 from serving.intake import Intake
 from serving.leads import Leads
@@ -65,6 +65,7 @@ def create_app(
     )
     access = Access(store, clock, open_pages=open_pages)
     leads = Leads(store, models, playbook, clock)
+    app.include_router(api_leads.router(leads, access, store))
     app.include_router(api.router(leads, Intake(store, clock), access, store, models))
     app.mount("/static", StaticFiles(directory=pages.HERE / "static"), name="static")
     app.include_router(pages.router(leads, access))

