@@ -163,9 +163,7 @@ def router(leads: Leads, intake: Intake, access: Access, store: Store, models: M
         asked = _read(ScoreRequest, body)
         as_table = accepted != "json"
         if as_table and (asked.details or asked.trend):
-            raise Problem(
-                422, "invalid", "details and trend are no columns; ask for them in JSON"
-            )
+            raise Problem(422, "invalid", "details and trend are no columns; ask for them in JSON")
         as_of = leads.clock() if asked.as_of is None else moment(asked.as_of)
         if asked.events is not None:
             events = _events(asked.events, leads.clock())

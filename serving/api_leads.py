@@ -112,9 +112,7 @@ def _ranking(leads: Leads, wanted: Wanted, after: Cursor | None, as_of: int | No
     if after is None:
         return leads.ranking(as_of)
     if after.mark != wanted.mark or as_of not in (None, after.as_of):
-        raise Problem(
-            422, "invalid", "cursor: it is of another list; ask with the same filters, sort and as_of"
-        )
+        raise Problem(422, "invalid", "cursor: it is of another list; ask with the same filters, sort and as_of")
     found = leads.ranking_at(after.as_of)
     if found.version != after.version:
         raise Problem(409, "model-changed", "cursor: another model serves now; begin again with the first page")

@@ -35,7 +35,7 @@ DESCRIBED: dict[int | str, dict[str, Any]] = {
 def preferred(accept: str) -> Format:
     """The form that a header prefers; of forms it likes alike, the first here. A Problem of status 406 for others.
 
-    >>> preferred(""), preferred("text/html, */*;q=0.8"), preferred("application/vnd.apache.parquet, application/json;q=0.5")
+    >>> preferred(""), preferred("text/html, */*;q=0.8"), preferred("*/*;q=.5, application/vnd.apache.parquet")
     ('json', 'json', 'parquet')
     """
     if not accept.strip():

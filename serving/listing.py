@@ -5,7 +5,6 @@ between move nothing. So the pages of one moment, put together, are the whole li
 """
 
 import base64
-import binascii
 import json
 import math
 from bisect import bisect_left
@@ -28,6 +27,7 @@ Sort = Literal[
 ]
 """The best, likeliest, newest or alphabetically first lead first; with a minus the other way round."""
 
+_LATEST = 2**62
 _KEYS = {
     "score": ("score", "probability", "last_activity"),
     "probability": ("probability", "score", "last_activity"),
@@ -88,14 +88,14 @@ class Cursor:
     def read(text: str) -> "Cursor":
         """The cursor of a text; a Problem of status 422 where nobody here wrote it."""
         try:
-            said = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
-            as_of, version, mark, keys, lead_id = said
+            as_of, version, mark, keys, lead_id = json.loads(_decoded(text))
             found = Cursor(as_of, version, mark, tuple(map(_key, keys)), lead_id)
             kinds = type(as_of) is int and all(isinstance(one, str) for one in (version, mark, lead_id))
-            if not kinds or not 0 <= as_of < 2**62 or found.text() != text:
-                raise ValueError
-        except (ValueError, TypeError, binascii.Error, RecursionError):
-            raise Problem(422, "invalid", "cursor: write what `next` of the page before says") from None
+            ours = kinds and 0 <= as_of < _LATEST and found.text() == text
+        except (ValueError, TypeError, RecursionError):
+            ours = False
+        if not ours:
+            raise Problem(422, "invalid", "cursor: write what `next` of the page before says")
         return found
 
 
@@ -175,6 +175,10 @@ def _after(columns: list[Floats], mine: Ints, position: list[float]) -> "np.ndar
         after |= equal & (column[mine] > key)
         equal &= column[mine] == key
     return after
+
+
+def _decoded(text: str) -> bytes:
+    return base64.b64decode(text.encode() + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
 
 
 def _key(value: object) -> float:

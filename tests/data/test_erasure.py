@@ -339,7 +339,12 @@ def test_every_event_of_a_market_is_exported_as_it_came():
         {"type": "screen", "name": ""},
         {"type": "screen", "name": "Home Screen"},
         {"type": "group", "groupId": "acme", "traits": {"size": 3, "address": {"city": "Lyon"}}},
-        {"type": "track", "event": "é\n🍇", "properties": {"value": 3.5}, "context": {"ip": "1", "traits": {"a": True}}},
+        {
+            "type": "track",
+            "event": "é\n🍇",
+            "properties": {"value": 3.5},
+            "context": {"ip": "1", "traits": {"a": True}},
+        },
         {"type": "alias", "previousId": "u"},
         {"type": "alias", "previousId": "v"},
         {"type": "identify", "anonymousId": "w", "traits": {"n": "0612", "x.y": 1e300}},
@@ -352,4 +357,3 @@ def test_a_message_is_exported_so_that_it_makes_the_same_event(tmp_path, message
         store.append([parse_event(whole | {"receivedAt": "2026-01-03T00:00:00Z"}, now=2**60)])
         elsewhere.append([parse_event(one, now=2**60) for one in export(store, "u")["batch"]])
         assert everything(store) == everything(elsewhere)
-

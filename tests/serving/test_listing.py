@@ -47,8 +47,8 @@ lists = st.builds(
 def ranking(rows, version="v1"):
     ids = sorted(rows)
     status, score, chance, last, owner = (
-        [rows[one][column] for one in ids] for column in range(5)
-    ) if ids else ([], [], [], [], [])
+        ([rows[one][column] for one in ids] for column in range(5)) if ids else ([], [], [], [], [])
+    )
     told = np.array([one is Status.scored for one in status], dtype=bool)
     known = np.array([one is not Status.lost for one in status], dtype=bool)
     return Ranking(
