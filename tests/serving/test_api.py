@@ -521,7 +521,7 @@ def test_openapi_describes_every_route(service: Door):
     described = service.client.get("/openapi.json").json()
     assert set(described["paths"]) == {
         *(f"/v1/{name}" for name in ("batch", "import", "track", "identify", "page", "screen", "group", "alias")),
-        *(f"/v1/{name}" for name in ("score", "leads", "leads/{lead_id}", "status")),
+        *(f"/v1/{name}" for name in ("score", "leads", "leads/{lead_id}", "leads/{lead_id}/export", "status")),
     }
     for path, methods in described["paths"].items():
         for method, operation in methods.items():

@@ -155,7 +155,7 @@ GOOD = [at(9), "v1", "mark", [-50.0, None, 1.0], "L1"]
     ],
 )  # fmt: skip
 def test_a_cursor_that_nobody_here_wrote_is_refused(text):
-    with pytest.raises(Problem, match="^cursor: write what `next` of the page before says$"):
+    with pytest.raises(Problem, match=r"^cursor: write what `next` of the page before says$"):
         Cursor.read(text)
 
 

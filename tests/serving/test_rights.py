@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -12,7 +13,6 @@ import pytest
 
 from data import scorelog
 from data.events import isoformat
-from data.schema import metadata
 from serving import scorer
 from serving.formats import MEDIA
 from serving.models import FOLDER, ModelHolder
@@ -80,12 +80,18 @@ def test_a_lead_is_erased_and_everything_else_stays(service):
 def test_an_export_can_be_posted_elsewhere(service, fresh):
     lead = best(service, 1)[0]
     said = service.get(f"/v1/leads/{lead}/export", "admin").json()
+    said["batch"] = by_now(service, said["batch"])
     assert fresh.post("/v1/batch", said).json()["rejected"] == []
     as_of = isoformat(service.market.now)
     asked = {"lead_ids": [lead], "as_of": as_of, "details": False}
     assert fresh.post("/v1/score", asked).json()["scores"][0]["status"] == "scored"
     there = fresh.get(f"/v1/leads/{lead}/export", "admin").json()
     assert there["batch"] == said["batch"]
+
+
+def by_now(service, batch):
+    """The messages that are not of the future: the market goes on for a while after its clock."""
+    return [one for one in batch if one["receivedAt"] <= isoformat(service.clock[0])]
 
 
 @pytest.mark.parametrize("scope", ["read", "ingest"])
@@ -121,8 +127,6 @@ def test_the_command_line_exports_erases_and_readmits(tmp_path, capsys):
     assert f"erased {lead}" in run("erase", lead).out
     with where.store() as store:
         assert lead not in store.scan().leads
-        stones = len([*store.engine.connect().execute(metadata.tables["tombstones"].select())])
-        assert stones > len(held["ids"]) - 1
     line = tmp_path / "again.ndjson"
     line.write_text(json.dumps({"batch": held["batch"]}) + "\n")
     said = run("ingest", str(line))
@@ -165,7 +169,9 @@ def test_who_opted_out_is_scored_by_no_answer(opted_out):
             assert_no_profile(row)
     assert_no_profile(service.get(f"/v1/leads/{lead}").json())
     held = service.get(f"/v1/leads/{lead}/export", "admin").json()
-    for row in service.post("/v1/score", {"events": held["batch"], "lead_ids": [lead]}).json()["scores"]:
+    for row in service.post("/v1/score", {"events": by_now(service, held["batch"]), "lead_ids": [lead]}).json()[
+        "scores"
+    ]:
         assert_no_profile(row)
     for form in (ARROW, PARQUET):
         assert_no_profile(read_table(ask(service, {"lead_ids": [lead]}, form)).to_dicts()[0])
@@ -387,11 +393,8 @@ def test_a_page_of_nothing(service, change, sentence):
 
 
 def test_pages_are_of_one_model(service, monkeypatch):
-    from dataclasses import replace  # noqa: PLC0415
-
     cursor = service.get("/v1/leads?limit=5").json()["next"]
     other = replace(service.market.bundle, saved_as="other")
     monkeypatch.setattr(ModelHolder, "current", lambda _: other)
-    if other.version == service.market.bundle.version:
-        pytest.skip("the version is not of its name")
+    assert other.version != service.market.bundle.version
     assert "begin again" in problem(service.get("/v1/leads", params={"limit": 5, "cursor": cursor}), 409)
