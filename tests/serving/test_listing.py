@@ -23,7 +23,7 @@ few = st.sampled_from([0.0, 12.5, 50.0, 64.999, 65.0, 100.0])
 leads = st.dictionaries(
     st.text("abé\ud800Z9", min_size=1, max_size=3),
     st.tuples(
-        st.sampled_from([Status.scored, Status.too_early, Status.lost]),
+        st.sampled_from([Status.scored, Status.scored, Status.too_early, Status.lost]),
         few,
         st.sampled_from([0.0, 0.25, 0.5]),
         st.integers(at(0), at(0) + 2),
@@ -32,7 +32,7 @@ leads = st.dictionaries(
     max_size=12,
 )
 bound = st.none() | few
-lists = st.builds(
+filtered = st.builds(
     Wanted,
     sort=st.sampled_from(SORTS),
     status=st.sampled_from(["scored", "too_early", "lost"]),
@@ -42,6 +42,7 @@ lists = st.builds(
     owner=st.sampled_from([None, "PETIT", "nobody"]),
     changed_since=st.none() | st.integers(at(0), at(0) + 2),
 )
+lists = st.builds(Wanted, sort=st.sampled_from(SORTS)) | filtered
 
 
 def ranking(rows, version="v1"):
@@ -129,6 +130,14 @@ def test_who_comes_or_goes_between_pages_moves_nobody(rows, more, gone, wanted, 
     assert len(set(found)) == len(found)
     stayed = {lead: row for lead, row in rows.items() if lead not in out}
     assert [lead for lead in found if lead in stayed] == oracle(stayed, wanted)
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_a_page_goes_on_where_its_last_lead_is_gone(sort):
+    rows = {lead: (Status.scored, 50.0, 0.5, at(0), None) for lead in "abcdef"}
+    whole = oracle(rows, Wanted(sort=sort))
+    left = {lead: row for lead, row in rows.items() if lead != whole[1]}
+    assert read(ever(ranking(rows), ranking(left)), Wanted(sort=sort), 2) == whole
 
 
 @given(rows=leads, wanted=lists)
