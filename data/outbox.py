@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from data.schema import events, meta, outbox, pushed, scores, subscriptions
 from data.snapshot import parts
 from data.store import Store
+from data.tombstones import Tombstones
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +61,19 @@ def told(store: Store, lead_ids: Sequence[str]) -> dict[tuple[str, str], Told]:
 
 
 def put(connection: sa.Connection, messages: Iterable[OutMessage], news: Iterable[Told]) -> None:
-    """Keep messages and what they tell, in the transaction of the caller; one of a known id is there already."""
+    """Keep messages and what they tell, in the transaction of the caller; one of a known id is there already.
+
+    Those of somebody who was erased since they were made are left out.
+    """
+    messages, news = list(messages), list(news)
+    gone = Tombstones.erased_leads(connection, [one.lead_id for one in messages] + [one.lead_id for one in news])
     there = set(connection.scalars(sa.select(subscriptions.c.name)))  # one may have been removed meanwhile
     dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
-    rows = [_row(message) for message in messages if message.subscription in there]
+    rows = [_row(message) for message in messages if message.subscription in there and message.lead_id not in gone]
     if rows:
         connection.execute(dialect.insert(outbox).on_conflict_do_nothing(index_elements=["message_id"]), rows)
-    facts = [{name: getattr(one, name) for name in pushed.c.keys()} for one in news if one.subscription in there]  # noqa: SIM118
+    told_now = [one for one in news if one.subscription in there and one.lead_id not in gone]
+    facts = [{name: getattr(one, name) for name in pushed.c.keys()} for one in told_now]  # noqa: SIM118
     if facts:
         insert = dialect.insert(pushed)
         changed = {name: insert.excluded[name] for name in ("score", "grade", "as_of", "model_version")}

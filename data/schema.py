@@ -183,3 +183,13 @@ ended_sessions = sa.Table(
     sa.Column("forget_at", sa.BigInteger, nullable=False),
 )
 """Sessions that were logged out before their time; after ``forget_at`` they would have ended anyhow."""
+
+tombstones = sa.Table(
+    "tombstones",
+    metadata,
+    sa.Column("token", sa.Text, primary_key=True),
+    sa.Column("person", sa.Text, nullable=False),
+    sa.Column("erased_at", sa.BigInteger, nullable=False),
+    sa.Index("tombstones_of_person", "person"),
+)
+"""Who was erased. ``token``: keyed hash of an id, or of a value that names one person; ``person``: random, one each."""

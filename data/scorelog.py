@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from data.log import Floats
 from data.schema import scores
 from data.store import Store
+from data.tombstones import Tombstones
 
 _KEY = ("lead_id", "as_of", "model_version")
 _VECTOR = np.dtype("<f8")
@@ -45,13 +46,19 @@ class LoggedScore:
 
 
 def append(store: Store, served: Iterable[LoggedScore]) -> None:
-    """Write served scores in one transaction; of two for one (lead, moment, model) the first stays."""
+    """Write served scores in one transaction; of two for one (lead, moment, model) the first stays.
+
+    Those of somebody who was erased since they were made are left out.
+    """
     rows = [_row(one) for one in served]
     if not rows:
         return
-    with store.engine.begin() as connection:
-        dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
-        connection.execute(dialect.insert(scores).on_conflict_do_nothing(index_elements=_KEY), rows)
+    with store.writing() as connection:
+        gone = Tombstones.erased_leads(connection, (row["lead_id"] for row in rows))
+        rows = [row for row in rows if row["lead_id"] not in gone]
+        if rows:
+            dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
+            connection.execute(dialect.insert(scores).on_conflict_do_nothing(index_elements=_KEY), rows)
 
 
 def read(

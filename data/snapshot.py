@@ -9,10 +9,11 @@ import sqlalchemy as sa
 from data import bulk
 from data.domains import domain_kind
 from data.events import EVENT_SCHEMA, TRAIT_SCHEMA
-from data.identity import Statement
+from data.identity import Identity, Statement
 from data.schema import events, traits
 
 _CHUNK = 500  # bound parameters a statement; SQLite's limit is 32,766 and plans of short lists stay cheap
+_EVER = 2**63 - 1
 _ROWS = 65_536  # so many rows are Python objects at a time
 
 
@@ -81,6 +82,13 @@ class Snapshot:
             found.update(step)
             frontier = ({one.source for one in step} | {one.target for one in step if one.key is None}) - known
         return sorted(found), sorted(known)
+
+    def person(self, lead_id: str) -> list[str]:
+        """All ids that are the same person as this one, as is known now; it is among them, in ascending order."""
+        statements, ids = self.linked([lead_id])
+        who = Identity(statements)
+        found = who.person(lead_id, _EVER)
+        return [one for one in ids if who.person(one, _EVER) == found]
 
     def colleagues(self, ids: Sequence[str]) -> set[str]:
         """The leads that ever carried a company's name that one of these ids ever carried, these among them."""

@@ -23,6 +23,7 @@ from data.lone import LoneReader
 from data.rows import event_row, quarantine_row, trait_rows
 from data.schema import SCHEMA_VERSION, events, meta, metadata, quarantine, traits
 from data.snapshot import Snapshot, parts
+from data.tombstones import Tombstones
 from data.upgrade import upgrade
 from veraison.errors import StoreError
 
@@ -33,11 +34,18 @@ _WRITER = 0x7E7A150  # names PostgreSQL's advisory lock of those who write
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What became of a batch. ``accepted`` holds the ids that are new; the rest were there before."""
+    """What became of a batch.
+
+    accepted    : ids of the events that are new
+    duplicates  : how many events were there before
+    quarantined : how many rejections the quarantine has
+    erased      : places in the batch of what is of, or names, a person who was erased; nothing of it is kept
+    """
 
     accepted: frozenset[str]
     duplicates: int
     quarantined: int
+    erased: frozenset[int] = frozenset()
 
 
 class Store:
@@ -62,7 +70,7 @@ class Store:
             sa.event.listen(self.engine, "connect", _sqlite_pragmas)
             self._lone = LoneReader(self.engine, self.identity_keys, self.account_traits)
         try:
-            with self._reading() as connection:
+            with self.reading() as connection:
                 complete = self._is_complete(connection)
             if not complete:
                 with self.writing() as connection:
@@ -85,24 +93,26 @@ class Store:
         """Write a batch in one transaction: durable when it returns, without effect when it raises.
 
         Of two events with one ``event_id`` the first stored stays. A rejection is kept once per source, line and text.
+        Of who was erased (data.erasure) nothing is kept, in quarantine neither.
         """
-        fresh: dict[str, Event] = {}
-        refused: list[Rejection] = []
-        seen = 0
-        for one in batch:
-            if isinstance(one, Rejection):
-                refused.append(one)
-            else:
-                seen += 1
-                fresh.setdefault(one.event_id, one)
+        whole = list(batch)
         with self.writing() as connection:
+            stones = Tombstones.of(connection)
+            erased = frozenset() if stones is None else frozenset(stones.refused(whole))
+            taken = [one for place, one in enumerate(whole) if place not in erased] if erased else whole
+            refused = [one for one in taken if isinstance(one, Rejection)]
+            fresh: dict[str, Event] = {}
+            for one in taken:
+                if isinstance(one, Event):
+                    fresh.setdefault(one.event_id, one)
             for known in self._known_ids(connection, list(fresh)):
                 del fresh[known]
             accepted = list(fresh.values())
             self._insert(connection, events, [event_row(event) for event in accepted])
             self._insert(connection, traits, [row for event in accepted for row in trait_rows(event)])
             self._insert(connection, quarantine, [quarantine_row(rejection) for rejection in refused])
-        return Appended(frozenset(fresh), seen - len(fresh), len(refused))
+        duplicates = len(taken) - len(refused) - len(fresh)
+        return Appended(frozenset(fresh), duplicates, len(refused), erased)
 
     def scan(self) -> EventLog:
         """Every lead's history, for training and batch scoring."""
@@ -133,7 +143,7 @@ class Store:
     def snapshot(self, account_traits: Sequence[str] | None = None) -> Iterator[Snapshot]:
         """All that is read within is of one moment; `account_traits` where they are not the store's."""
         accounts = self.account_traits if account_traits is None else tuple(account_traits)
-        with self._reading() as connection:
+        with self.reading() as connection:
             yield Snapshot(connection, self.identity_keys, accounts)
 
     def timeline(self, lead_id: str, as_of: int, limit: int = 200) -> list[dict[str, Any]]:
@@ -143,7 +153,7 @@ class Store:
         visible = visible[max(0, len(visible) - limit) :]
         columns = (events.c.event_id, events.c.kind, events.c.occurred_at, events.c.known_at, events.c.body)
         rows: dict[str, Any] = {}
-        with self._reading() as connection:
+        with self.reading() as connection:
             for part in parts(visible):
                 for row in connection.execute(sa.select(*columns).where(events.c.event_id.in_(part))):
                     rows[row.event_id] = row
@@ -165,12 +175,12 @@ class Store:
 
     def newest(self) -> int | None:
         """The newest ``known_at`` in the store, None where it is empty."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return connection.execute(sa.select(sa.func.max(events.c.known_at))).scalar()
 
     def counts(self) -> dict[str, int]:
         """How many rows each table holds: events, traits, quarantine."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return {
                 table.name: connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
                 for table in (events, traits, quarantine)
@@ -178,7 +188,7 @@ class Store:
 
     def kinds(self) -> dict[str, int]:
         """How often each kind of event occurs."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(sa.select(events.c.kind, sa.func.count()).group_by(events.c.kind))
             return {row[0]: row[1] for row in rows}
 
@@ -186,7 +196,7 @@ class Store:
         """What could not become an event, in the order of source and line."""
         query = sa.select(quarantine).order_by(quarantine.c.source, quarantine.c.line, quarantine.c.quarantine_id)
         query = query.limit(limit)
-        with self._reading() as connection:
+        with self.reading() as connection:
             return [Rejection(row.source, row.line, row.reason, row.raw) for row in connection.execute(query)]
 
     def _is_complete(self, connection: sa.Connection) -> bool:
@@ -220,7 +230,7 @@ class Store:
             yield connection
 
     @contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
+    def reading(self) -> Iterator[sa.Connection]:
         """The store as it is at one moment, whatever is written meanwhile."""
         with self._failing_in_one_line(), self.engine.connect() as connection:
             if self.engine.dialect.name == "sqlite":
@@ -277,6 +287,7 @@ def _sqlite_pragmas(connection: Any, _record: object) -> None:
                 raise
             time.sleep(0.01)
     cursor.execute("PRAGMA synchronous=FULL")  # an acknowledged event survives a power cut
+    cursor.execute("PRAGMA secure_delete=ON")  # what is erased, or moved to another page, leaves no copy in the file
     cursor.close()
 
 

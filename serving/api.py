@@ -6,16 +6,17 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from starlette.responses import Response
 
 from data.events import Event, Rejection, isoformat, parse_instant
-from data.journey import Status
 from data.parse import MAX_ID
 from data.store import Store
 from features.words import Language
-from serving import bodies
+from serving import bodies, formats
 from serving.access import Access
 from serving.bodies import Body
 from serving.details import in_detail
+from serving.formats import Accepted
 from serving.hooks import Hooks
 from serving.intake import Intake, Taken, judged_message
 from serving.keys import Key
@@ -95,7 +96,7 @@ AsOf = Annotated[int | None, Depends(_asked)]
 Reasons = Annotated[int, Query(ge=0, le=MAX_REASONS)]
 LeadPath = Annotated[str, Path(max_length=MAX_ID)]
 
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
+PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": ProblemDocument, "description": text, "content": {"application/problem+json": {}}}
     for status, text in {
         401: "No key, or one that does not hold",
@@ -105,30 +106,36 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
         503: "There is no model yet",
     }.items()
 }
-_BODY_PROBLEMS = _PROBLEMS | {
-    status: _PROBLEMS[422] | {"description": text}
+_BODY_PROBLEMS = PROBLEMS | {
+    status: PROBLEMS[422] | {"description": text}
     for status, text in {
         400: "Not JSON",
         413: "Too much at once",
         415: "An encoding other than gzip",
-        429: "Too much is waiting already; Retry-After says when to try again",
+        429: "Too much is waiting already, or too many requests with this key; Retry-After says when to try again",
     }.items()
 }
-_NO_MAPPING: dict[int | str, dict[str, Any]] = {404: _PROBLEMS[422] | {"description": "There is no such mapping"}}
-_NOT_FOUND: dict[int | str, dict[str, Any]] = {
-    404: _PROBLEMS[422] | {"description": "Nothing of this lead is known at that moment"}
+_NO_MAPPING: dict[int | str, dict[str, Any]] = {404: PROBLEMS[422] | {"description": "There is no such mapping"}}
+NOT_FOUND: dict[int | str, dict[str, Any]] = {
+    404: PROBLEMS[422] | {"description": "Nothing of this lead is known at that moment"}
 }
+
+
+def seen_by_reader(leads: Leads, access: Access) -> Any:
+    """A route's dependency: the leads as the key of the request sees them, where it may read."""
+    may_read = Depends(access.scope("read"))
+
+    async def of_reader(key: Annotated[Key, may_read]) -> Leads:
+        return leads.of(key.seller)
+
+    return Depends(of_reader)
 
 
 def router(leads: Leads, intake: Intake, access: Access, store: Store, models: ModelHolder, hooks: Hooks) -> APIRouter:
     """The routes under ``/v1``, around the parts that answer."""
     found = APIRouter(prefix="/v1")
     may_ingest, may_read = Depends(access.scope("ingest")), Depends(access.scope("read"))
-
-    async def of_reader(key: Annotated[Key, may_read]) -> Leads:
-        return leads.of(key.seller)
-
-    seen_by_reader = Depends(of_reader)
+    seen = seen_by_reader(leads, access)
 
     def batch(key: Annotated[Key, may_ingest], body: Body) -> JSON:
         """Take up to 1,000 messages of the Segment spec; answered when they are durable.
@@ -174,25 +181,28 @@ def router(leads: Leads, intake: Intake, access: Access, store: Store, models: M
         return JSON(_taken(intake.take_records(records)) | {"ignored": ignored})
 
     @found.post(
-        "/score", responses=_BODY_PROBLEMS, openapi_extra=_body(ScoreRequest),
+        "/score", responses=_BODY_PROBLEMS | formats.DESCRIBED, openapi_extra=_body(ScoreRequest),
         operation_id="score", summary="Scores out, with reasons",
     )  # fmt: skip
-    def score(leads: Annotated[Leads, seen_by_reader], body: Body) -> JSON:
+    def score(leads: Annotated[Leads, seen], body: Body, accepted: Accepted) -> Response:
         """Score leads by id, or the people in a list of events without storing any of it.
 
         Scores by id at the service's own moment (no as_of) are kept in the prediction log. With details, which are
         given where one lead is asked for unless they are declined, an answer has what it rests on: the evidence of
         each reason, what is missing, comparisons, and how the score has moved in seven days; with trend the last of
-        these is given of many leads too.
+        these is given of many leads too. As Arrow or Parquet, the answer has the columns of `veraison score`.
         """
         asked = _read(ScoreRequest, body)
+        as_table = accepted != "json"
+        if as_table and (asked.details or asked.trend):
+            raise Problem(422, "invalid", "details and trend are no columns; ask for them in JSON")
         as_of = leads.clock() if asked.as_of is None else moment(asked.as_of)
         if asked.events is not None:
             events = _events(asked.events, leads.clock())
             scores, log = leads.from_events(events, as_of, asked.lead_ids)
         else:
             scores, log = leads.scored(asked.lead_ids or [], as_of)
-        if len(scores) == 1 if asked.details is None else asked.details:
+        if not as_table and (len(scores) == 1 if asked.details is None else asked.details):
             rows = [in_detail(scores, log, place, asked.lang, asked.reasons) for place in range(len(scores))]
         else:
             rows = scores.rows(asked.lang, asked.reasons)
@@ -200,32 +210,13 @@ def router(leads: Leads, intake: Intake, access: Access, store: Store, models: M
                 rows = with_trends(rows, scores, log, asked.lang)
         if asked.events is None and asked.as_of is None:
             leads.log(scores, rows)
-        return JSON(_answer(scores, as_of) | {"scores": [row.to_dict() for row in rows]})
+        if as_table:
+            return formats.table(scores.table(asked.lang, asked.reasons), accepted)
+        return JSON(answer(scores, as_of) | {"scores": [row.to_dict() for row in rows]})
 
-    @found.get("/leads", responses=_PROBLEMS, operation_id="leads", summary="Leads, the best first")
-    def ranked(
-        leads: Annotated[Leads, seen_by_reader],
-        as_of: AsOf,
-        sort: Literal["score"] = "score",
-        limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 50,
-        status: StatusName = "scored",
-        lang: Language = "en",
-        reasons: Reasons = SHOWN_REASONS,
-    ) -> JSON:
-        """List the leads of one status, the best first; `leads_in_all` and `counts` speak of everyone."""
-        ranking = leads.ranking(as_of)
-        places = ranking.best(Status[status], limit)
-        scores, _ = leads.scored([ranking.lead_ids[place] for place in places], ranking.as_of)
-        rows = [
-            row.to_dict() | {"last_activity": isoformat(int(ranking.last_activity[place]))}
-            for row, place in zip(scores.rows(lang, reasons), places, strict=True)
-        ]
-        everyone = {"sort": sort, "leads_in_all": len(ranking.lead_ids), "counts": ranking.counts}
-        return JSON(_answer(scores, ranking.as_of) | everyone | {"leads": rows})
-
-    @found.get("/leads/{lead_id:path}", responses=_PROBLEMS | _NOT_FOUND, operation_id="lead", summary="One lead")
+    @found.get("/leads/{lead_id:path}", responses=PROBLEMS | NOT_FOUND, operation_id="lead", summary="One lead")
     def one_lead(
-        leads: Annotated[Leads, seen_by_reader],
+        leads: Annotated[Leads, seen],
         lead_id: LeadPath,
         as_of: AsOf,
         lang: Language = "en",
@@ -235,7 +226,7 @@ def router(leads: Leads, intake: Intake, access: Access, store: Store, models: M
         found = leads.lead(lead_id, leads.clock() if as_of is None else as_of, language=lang, shown=reasons)
         return JSON(_in_detail(found))
 
-    @found.get("/status", dependencies=[may_read], responses=_PROBLEMS, operation_id="status", summary="What serves")
+    @found.get("/status", dependencies=[may_read], responses=PROBLEMS, operation_id="status", summary="What serves")
     def status() -> JSON:
         """Which model serves, on what it was trained, and what the store holds."""
         return JSON(service_status(store, models))
@@ -291,7 +282,8 @@ def _taken(taken: Taken) -> dict[str, Any]:
     }
 
 
-def _answer(scores: Scores, as_of: int) -> dict[str, Any]:
+def answer(scores: Scores, as_of: int) -> dict[str, Any]:
+    """What every answer of scores begins with."""
     return {"as_of": isoformat(as_of), "model_version": scores.bundle.version}
 
 

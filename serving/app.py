@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from data.store import Store
-from serving import api, login, pages, problems
+from serving import api, api_leads, login, pages, problems
 from serving.access import Access, LoginNeeded
 from serving.hooks import Hooks
 from serving.intake import Intake
@@ -86,6 +86,7 @@ def create_app(
     access = Access(store, clock, settings)
     app.state.sessions = access.sessions
     leads = Leads(store, models, playbook, clock)
+    app.include_router(api_leads.router(leads, access, store))
     app.include_router(api.router(leads, Intake(store, clock), access, store, models, Hooks(mappings)))
     app.mount("/static", StaticFiles(directory=pages.HERE / "static"), name="static")
     app.include_router(login.router(store, access, settings, pages.page))

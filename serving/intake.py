@@ -2,13 +2,14 @@
 
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from data.events import Event, RawRecord, Rejection
 from data.parse import judge
 from data.store import Appended, Store
+from data.tombstones import ERASED
 from serving.problems import Problem
 
 SOURCE = "http"
@@ -67,9 +68,7 @@ class Intake:
 
         written, verdicts = self._write(judged)
         rejected = tuple(
-            Refused(place, message_id(messages[place]), one.reason)
-            for place, one in enumerate(verdicts)
-            if isinstance(one, Rejection)
+            Refused(place, message_id(messages[place]), reason) for place, reason in _refusals(written, verdicts)
         )
         return Taken(len(written.accepted), written.duplicates, rejected)
 
@@ -84,9 +83,8 @@ class Intake:
 
         written, verdicts = self._write(judged)
         rejected = tuple(
-            Refused(record.line - 1, message_id(record.payload), one.reason)
-            for record, one in zip(records, verdicts, strict=True)
-            if isinstance(one, Rejection)
+            Refused(records[place].line - 1, message_id(records[place].payload), reason)
+            for place, reason in _refusals(written, verdicts)
         )
         return Taken(len(written.accepted), written.duplicates, rejected)
 
@@ -99,6 +97,15 @@ class Intake:
                 return self._store.append(verdicts), verdicts
         finally:
             self._room.release()
+
+
+def _refusals(written: Appended, verdicts: Sequence[Event | Rejection]) -> Iterator[tuple[int, str]]:
+    """The places of what is not taken, and why."""
+    for place, one in enumerate(verdicts):
+        if isinstance(one, Rejection):
+            yield place, one.reason
+        elif place in written.erased:
+            yield place, ERASED
 
 
 def judged_message(message: Any, place: int, *, now: int, received: int | None) -> Event | Rejection:

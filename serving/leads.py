@@ -18,7 +18,7 @@ from data.log import EventLog, Floats, Ints
 from data.store import Store
 from serving.details import in_detail
 from serving.models import ModelHolder
-from serving.owners import owners, seen
+from serving.owners import newest_texts, owners, seen
 from serving.scorer import ExplainedScore, Scores, score
 from training.bundle import Bundle
 from veraison.errors import UnknownLeadError
@@ -35,6 +35,9 @@ class Ranking:
 
     score, probability : NaN where a lead has none
     last_activity      : ``occurred_at`` of the newest visible event, microseconds UTC
+    changed            : ``known_at`` of the newest visible event, microseconds UTC
+    owner              : the seller who has the lead, as the playbook's trait names it; None where nobody is known to
+    version            : of the model
     """
 
     as_of: int
@@ -43,11 +46,18 @@ class Ranking:
     score: Floats
     probability: Floats
     last_activity: Ints
+    changed: Ints
+    owner: list[str | None]
+    version: str
 
     def of(self, places: Ints) -> "Ranking":
         """The leads at these places alone."""
-        kept = {name: getattr(self, name)[places] for name in ("status", "score", "probability", "last_activity")}
-        return Ranking(self.as_of, [self.lead_ids[place] for place in places], **kept)
+        columns = ("status", "score", "probability", "last_activity", "changed")
+        kept: dict[str, Any] = {name: getattr(self, name)[places] for name in columns}
+        lists: dict[str, Any] = {
+            name: [getattr(self, name)[place] for place in places] for name in ("lead_ids", "owner")
+        }
+        return replace(self, **kept, **lists)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -90,7 +100,7 @@ class Leads:
     def __init__(self, store: Store, models: ModelHolder, playbook: Playbook, clock: Callable[[], int]) -> None:
         self._store = store
         self._models = models
-        self._playbook = playbook
+        self.playbook = playbook
         self.clock = clock
         self._seller: str | None = None
         self._ranking = threading.Lock()
@@ -125,7 +135,7 @@ class Leads:
         """
         if lead_ids is None:
             lead_ids = list(dict.fromkeys(event.lead_id for event in events))
-        with Store("sqlite://", self._playbook.identity.keys, self._playbook.features.accounts) as passing:
+        with Store("sqlite://", self.playbook.identity.keys, self.playbook.features.accounts) as passing:
             passing.append(events)
             log = passing.scan()
         return score(self._models.current(), log, lead_ids, [as_of] * len(lead_ids)), log
@@ -152,11 +162,22 @@ class Leads:
             kept = self._rankings.get(key)
             if kept is None or kept[0] is not bundle:
                 log = self._store.scan()
-                kept = self._rankings[key] = bundle, _rank(bundle, log, moment), _Sellers(log, self._trait)
+                kept = self._rankings[key] = bundle, _rank(bundle, log, moment, self._trait), _Sellers(log, self._trait)
                 while len(self._rankings) > _RANKINGS:
                     del self._rankings[next(iter(self._rankings))]
-        _, found, sellers = kept
-        return found if self._seller is None else found.of(sellers.places(self._seller))
+        return self._of_seller(*kept[1:])
+
+    def ranking_at(self, as_of: int) -> Ranking:
+        """The ranking of a list that is being read page by page: one that is kept, whatever came in since."""
+        bundle = self._models.current()
+        with self._ranking:
+            kept = [one for one in self._rankings.values() if one[0] is bundle and one[1].as_of == as_of]
+        return self._of_seller(*kept[0][1:]) if kept else self.ranking(as_of)
+
+    def forget(self) -> None:
+        """Keep no ranking: somebody who stands in them was erased."""
+        with self._ranking:
+            self._rankings.clear()
 
     def lead(self, lead_id: str, as_of: int, **how: Any) -> Lead:
         """One lead with its events and traits; UnknownLeadError where nothing of it is visible.
@@ -172,13 +193,16 @@ class Leads:
             row=row,
             bundle=scores.bundle,
             merged_into=None if person == lead_id else person,
-            traits=known_traits(log, lead_id, as_of, self._playbook),
+            traits=known_traits(log, lead_id, as_of, self.playbook),
             timeline=self._store.timeline(lead_id, as_of),
         )
 
+    def _of_seller(self, ranking: Ranking, sellers: "_Sellers") -> Ranking:
+        return ranking if self._seller is None else ranking.of(sellers.places(self._seller))
+
     @property
     def _trait(self) -> str:
-        return self._playbook.pages.seller
+        return self.playbook.pages.seller
 
     def _asked(self, log: EventLog, lead_ids: Sequence[str]) -> Sequence[str]:
         """The ids to score: what is not to be seen gives way to an id that no lead has."""
@@ -220,7 +244,7 @@ def known_traits(log: EventLog, lead_id: str, as_of: int, playbook: Playbook) ->
     return found
 
 
-def _rank(bundle: Bundle, log: EventLog, as_of: int) -> Ranking:
+def _rank(bundle: Bundle, log: EventLog, as_of: int, seller_trait: str) -> Ranking:
     count = len(log.leads)
     status = np.empty(count, dtype=np.int64)
     points, chance = np.full(count, np.nan), np.full(count, np.nan)
@@ -233,7 +257,10 @@ def _rank(bundle: Bundle, log: EventLog, as_of: int) -> Ranking:
         told = np.flatnonzero(shown >= 0)
         points[start + told] = scores.score[shown[told]]
         chance[start + has] = scores.probability[scores.scored[has], bundle.primary]
-    last = np.full(count, np.iinfo(np.int64).min)
+    last, changed = (np.full(count, np.iinfo(np.int64).min) for _ in range(2))
     visible = log.known < as_of
-    np.maximum.at(last, np.repeat(np.arange(count), np.diff(log.offsets))[visible], log.occurred[visible])
-    return Ranking(as_of, log.leads, status, points, chance, last)
+    lead = np.repeat(np.arange(count), np.diff(log.offsets))[visible]
+    np.maximum.at(last, lead, log.occurred[visible])
+    np.maximum.at(changed, lead, log.known[visible])
+    owner = newest_texts(log, seller_trait, as_of)
+    return Ranking(as_of, log.leads, status, points, chance, last, changed, owner, bundle.version)

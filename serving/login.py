@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
+from data.identity import fold
 from data.store import Store
 from serving import people
 from serving.access import Access
@@ -51,7 +52,7 @@ def router(store: Store, access: Access, settings: AccessSettings, page: Page) -
         await sessions.check_form(request)
         sent = await request.form()
         name, password, wished = (str(sent.get(field, "")) for field in ("name", "password", "next"))
-        asked = people.folded(name)[:200]
+        asked = fold(name)[:200]
         by_address.demand(address)
         by_name.demand(asked)
         person = await run_in_threadpool(people.check, store, name, password)
@@ -98,7 +99,7 @@ def _add_oidc(
         name = await provider.name(request, told["kept"])
         person = await run_in_threadpool(people.find, store, name)
         if person is None and settings.oidc_open:
-            person = Person(people.folded(name))
+            person = Person(fold(name))
         if person is None:
             raise Problem(403, "login", "you are known, but may not look at these pages; ask who runs them")
         return _entered(sessions, request, person, told["next"])

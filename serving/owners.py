@@ -8,9 +8,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from data.identity import Identity
-from data.log import EventLog
-from serving.people import folded
+from data.identity import Identity, fold
+from data.log import NEVER, EventLog
 
 
 def owners(log: EventLog, trait: str) -> dict[str, str]:
@@ -18,18 +17,24 @@ def owners(log: EventLog, trait: str) -> dict[str, str]:
 
     trait : its name; a lead without it, or with an empty one, is nobody's
     """
-    if trait not in log.trait_names:
-        return {}
-    rows = np.flatnonzero(log.trait_name == log.trait_names.index(trait))
-    leads = np.searchsorted(log.trait_offsets, rows, side="right") - 1
-    newest: dict[int, tuple[int, int]] = {}
-    for lead, occurred, text in zip(
-        leads.tolist(), log.trait_occurred[rows].tolist(), log.trait_text[rows].tolist(), strict=True
-    ):
-        if lead not in newest or occurred >= newest[lead][0]:
-            newest[lead] = occurred, text
-    named = {log.leads[lead]: folded(log.trait_texts[text]) for lead, (_, text) in newest.items()}
-    return {lead: name for lead, name in named.items() if name}
+    named = zip(log.leads, newest_texts(log, trait, NEVER), strict=True)
+    found = {lead: fold(text) for lead, text in named if text is not None}
+    return {lead: name for lead, name in found.items() if name}
+
+
+def newest_texts(log: EventLog, trait: str, as_of: int) -> list[str | None]:
+    """(leads,) of a trait the visible text that is true of the latest moment, None where there is none.
+
+    as_of : microseconds UTC
+    """
+    found: list[str | None] = [None] * len(log.leads)
+    if trait in log.trait_names:
+        rows = np.flatnonzero((log.trait_name == log.trait_names.index(trait)) & (log.trait_known < as_of))
+        lead = np.repeat(np.arange(len(log.leads)), np.diff(log.trait_offsets))[rows]
+        order = np.lexsort((rows, log.trait_occurred[rows], lead))
+        for place in order.tolist():
+            found[int(lead[place])] = log.trait_texts[log.trait_text[rows[place]]]
+    return found
 
 
 def seen(identity: Identity, lead_ids: Sequence[str], owner: dict[str, str], seller: str) -> list[bool]:
@@ -37,7 +42,7 @@ def seen(identity: Identity, lead_ids: Sequence[str], owner: dict[str, str], sel
 
     owner : as `owners` gives it
     """
-    me = folded(seller)
+    me = fold(seller)
 
     def all_mine(ids: Iterable[str]) -> bool:
         return all(owner.get(one, me) == me for one in ids)

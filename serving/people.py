@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
+from data.identity import fold
 from data.schema import people
 from data.store import Store
 from veraison.errors import VeraisonError
@@ -41,7 +42,7 @@ class Person:
 
 def add(store: Store, name: str, password: str | None, *, now: int, seller: str | None = None) -> None:
     """List a person, with a password or without one; VeraisonError, one line, where that cannot be."""
-    name = folded(name)
+    name = fold(name)
     if not name or len(name) > _MAX_NAME or not name.isprintable() or name == LOCAL:
         raise VeraisonError(f"a person needs a name of 1 to {_MAX_NAME} printable characters, and not: {LOCAL}")
     if seller is not None and not (seller := seller.strip()):
@@ -62,14 +63,14 @@ def listed(store: Store) -> list[Person]:
 def find(store: Store, name: str) -> Person | None:
     """The person of this name, None where nobody is listed under it."""
     with store.engine.connect() as connection:
-        row = connection.execute(sa.select(people).where(people.c.name == folded(name))).first()
+        row = connection.execute(sa.select(people).where(people.c.name == fold(name))).first()
     return None if row is None else _person(row)
 
 
 def remove(store: Store, name: str) -> None:
     """Let a person in no longer; sessions end with it. VeraisonError where there is none of that name."""
     with store.engine.begin() as connection:
-        if not connection.execute(sa.delete(people).where(people.c.name == folded(name))).rowcount:
+        if not connection.execute(sa.delete(people).where(people.c.name == fold(name))).rowcount:
             raise _nobody(name)
 
 
@@ -77,14 +78,14 @@ def set_password(store: Store, name: str, password: str) -> None:
     """Give a person another password; sessions end. VeraisonError where there is none of that name."""
     values = {"password_hash": _made(password), "stamp": _stamp()}
     with store.engine.begin() as connection:
-        if not connection.execute(sa.update(people).where(people.c.name == folded(name)).values(values)).rowcount:
+        if not connection.execute(sa.update(people).where(people.c.name == fold(name)).values(values)).rowcount:
             raise _nobody(name)
 
 
 def check(store: Store, name: str, password: str) -> Person | None:
     """The person, where name and password belong together; it takes as long where the name is not known."""
     with store.engine.connect() as connection:
-        row = connection.execute(sa.select(people).where(people.c.name == folded(name))).first()
+        row = connection.execute(sa.select(people).where(people.c.name == fold(name))).first()
     kept = None if row is None else row.password_hash
     with _hashing:
         try:
@@ -92,15 +93,6 @@ def check(store: Store, name: str, password: str) -> Person | None:
         except VerifyMismatchError:
             return None
     return None if row is None or kept is None else _person(row)
-
-
-def folded(name: str) -> str:
-    """A name as it is kept and compared.
-
-    >>> folded(" Anne@Acme.FR ")
-    'anne@acme.fr'
-    """
-    return unicodedata.normalize("NFKC", name).strip().casefold()
 
 
 def _made(password: str | None) -> str | None:

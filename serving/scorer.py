@@ -148,12 +148,12 @@ class Scores:
         """Every asked pair, in the order asked."""
         return [self.row(place, language, shown) for place in range(len(self))]
 
-    def table(self, language: Language = "en") -> pl.DataFrame:
-        """The columns of `veraison score`, one row a pair; reasons as JSON text."""
+    def table(self, language: Language = "en", shown: int = SHOWN_REASONS) -> pl.DataFrame:
+        """The columns of `veraison score`, one row a pair; reasons as JSON text, so many and the rest together."""
         at, names, horizons = self.scored, self.bundle.feature_set, self.bundle.horizon_names
         told = self.shown
         waiting = np.where(self.ready_at == NEVER, at, -1)  # who is ready already has a day instead
-        texts = tables.ReasonTexts(names, language, SHOWN_REASONS, (OTHER_SIGNALS, OTHER_WORDS[language]))
+        texts = tables.ReasonTexts(names, language, shown, (OTHER_SIGNALS, OTHER_WORDS[language]))
         grades = tables.grades_of(self.score, self.bundle.playbook.scoring.grades)
         p10, p50, p90 = (tables.spread(self.ready[:, level], waiting) for level in range(3))
         low, high = (tables.spread(self.interval[:, side], at).fill_nan(None) for side in range(2))
@@ -188,6 +188,8 @@ class Scores:
         served    : the answers, where they are made already
         """
         for place, one in enumerate(self.rows(language) if served is None else served):
+            if self.status[place] is Status.opted_out:  # who wants no profile gets no line in a log of profiles
+                continue
             at = int(self.scored[place])
             yield LoggedScore(
                 lead_id=one.lead_id,

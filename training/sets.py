@@ -208,7 +208,9 @@ def _standing_rows(log: EventLog, playbook: Playbook, lead: Ints, as_of: Ints, f
     where = standing(log, playbook.journey, lead, as_of)
     names = pa.array([Status(code).name for code in range(len(Status))])
     status = {"status": names.take(pa.array(where.status))}
-    return _Rows(lead, as_of, where.started, where.status != Status.unknown, first | _keyed(log, lead, as_of, status))
+    # who opted out has a row that says so, and nothing that describes him
+    described = ~np.isin(where.status, (Status.unknown, Status.opted_out))
+    return _Rows(lead, as_of, where.started, described, first | _keyed(log, lead, as_of, status))
 
 
 def _given(log: EventLog, playbook: Playbook, pairs: tuple[Sequence[str], Sequence[int]], before: int) -> Landmarks:

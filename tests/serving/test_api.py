@@ -522,7 +522,8 @@ def test_openapi_describes_every_route(service: Door):
     described = service.client.get("/openapi.json").json()
     assert set(described["paths"]) == {
         *(f"/v1/{name}" for name in ("batch", "import", "track", "identify", "page", "screen", "group", "alias")),
-        *(f"/v1/{name}" for name in ("score", "leads", "leads/{lead_id}", "status", "hooks/{mapping}")),
+        *(f"/v1/{name}" for name in ("score", "leads", "leads/{lead_id}", "leads/{lead_id}/export")),
+        *(f"/v1/{name}" for name in ("status", "hooks/{mapping}")),
     }
     for path, methods in described["paths"].items():
         for method, operation in methods.items():

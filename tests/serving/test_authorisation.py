@@ -5,9 +5,11 @@ The routes are read from the app: one that is not in the table fails.
 
 import base64
 import re
+from itertools import count
 from typing import Any
 
 import httpx
+import polars as pl
 import pytest
 
 from serving import keys, people
@@ -20,6 +22,8 @@ TABLE: dict[tuple[str, str], str] = {
     ("POST", "/v1/score"): "read",
     ("GET", "/v1/leads"): "read",
     ("GET", "/v1/leads/{lead_id:path}"): "read",
+    ("GET", "/v1/leads/{lead_id:path}/export"): "admin",
+    ("DELETE", "/v1/leads/{lead_id:path}"): "admin",
     ("GET", "/v1/status"): "read",
     ("GET", "/"): "page",
     ("GET", "/leads/{lead_id:path}"): "page",
@@ -32,8 +36,12 @@ TABLE: dict[tuple[str, str], str] = {
     ("GET", "/openapi.json"): "open",
 }
 """Who may use a route: a scope; ``page``: that of reading, or a login; ``form``: who comes from a page of ours."""
+ALLOWED = {"ingest": ("ingest", "admin"), "read": ("read", "admin"), "page": ("read", "admin"), "admin": ("admin",)}
+"""Scopes of the keys that a rule lets in."""
 WHOLE = sorted(route for route, rule in TABLE.items() if "{" not in route[1] and rule in ("read", "page"))
-OF_LEAD = sorted(route for route in TABLE if "{lead_id" in route[1])
+OF_LEAD = sorted(route for route, rule in TABLE.items() if "{lead_id" in route[1] and rule != "admin")
+ADMINS = sorted(route for route, rule in TABLE.items() if rule == "admin")
+_PASSING = count()
 PASSWORD = "a long enough password"
 OIDC = {"oidc_issuer": "http://127.0.0.1:9", "oidc_client_id": "us", "oidc_client_secret": "secret"}
 
@@ -71,6 +79,13 @@ def joined(anonymous: str, lead: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def passing(service: Door) -> str:
+    """A lead that is there to be erased."""
+    lead = f"P{next(_PASSING)}"
+    assert service.post("/v1/batch", {"batch": [TRACK | {"messageId": lead, "userId": lead}]}).json()["accepted"] == 1
+    return lead
+
+
 def authorization(key: str, *, basic: bool = False) -> dict[str, str]:
     encoded = base64.b64encode(f"{key}:".encode()).decode()
     return {"Authorization": f"Basic {encoded}" if basic else f"Bearer {key}"}
@@ -101,7 +116,8 @@ def test_every_route_has_a_rule(guarded: Door):
 def test_authorisation(guarded: Door, method: str, path: str):
     def status(key: str | None, *, basic: bool = False) -> int:
         headers = {} if key is None else authorization(guarded.keys[key], basic=basic)
-        answer = ask(guarded, method, path, headers=headers)
+        lead = passing(guarded) if method == "DELETE" else MINE
+        answer = ask(guarded, method, path, lead, headers)
         if answer.status_code in (401, 403):
             assert answer.headers["content-type"] == "application/problem+json"
             assert ("www-authenticate" in answer.headers) == (answer.status_code == 401)
@@ -115,17 +131,18 @@ def test_authorisation(guarded: Door, method: str, path: str):
         assert [status(key) for key in (None, "admin")] == [403, 403]
         return
     assert [status(key) for key in (None, "unknown", "revoked", "ended")] == [401, 401, 401, 401]
-    assert status("read" if rule == "ingest" else "ingest") == 403
-    for right in ("ingest" if rule == "ingest" else "read", "admin"):
+    allowed = ALLOWED[rule]
+    assert {status(wrong) for wrong in ("ingest", "read") if wrong not in allowed} == {403}
+    for right in allowed:
         assert status(right) == 200
         assert status(right, basic=True) == 200
-    assert status("anne") == (403 if rule == "ingest" else 200)
+    assert status("anne") == (200 if "read" in allowed else 403)
 
 
 def test_problems_of_access_are_described(guarded: Door):
     described = guarded.client.get("/openapi.json").json()["paths"]
     for (_, path), rule in TABLE.items():
-        if rule in ("ingest", "read"):
+        if rule in ("ingest", "read", "admin"):
             for operation in described[path.replace(":path", "")].values():
                 assert {"401", "403", "429"} <= set(operation["responses"]), path
 
@@ -161,6 +178,59 @@ def test_another_sellers_lead_is_as_unknown_as_one_that_never_was(
         assert anne.get(address.format(MINE)).status_code == 200
         hidden, never = (anne.get(address.format(lead)) for lead in (theirs, "never"))
         assert (hidden.status_code, hidden.text.replace(theirs, "never")) == (404, never.text)
+
+
+@pytest.mark.parametrize(("method", "path"), ADMINS)
+def test_a_seller_erases_and_exports_nobody(guarded: Door, anne: httpx.Client, method: str, path: str):
+    before = guarded.store.counts()
+    for lead in (MINE, THEIRS, NOBODYS, "never"):
+        assert ask(guarded, method, path, lead, authorization(guarded.keys["anne"])).status_code == 403
+        assert anne.request(method, path.replace("{lead_id:path}", lead)).status_code == 401
+    assert guarded.store.counts() == before
+
+
+@pytest.mark.parametrize("form", ["application/vnd.apache.arrow.stream", "application/vnd.apache.parquet"])
+def test_tables_hold_the_own_leads_and_those_of_nobody(guarded: Door, form: str):
+    headers = authorization(guarded.keys["anne"]) | {"Accept": form}
+    listed = table(guarded.client.get("/v1/leads?limit=1000", headers=headers))["lead_id"].to_list()
+    mine = guarded.client.get("/v1/leads?limit=1000", headers=authorization(guarded.keys["anne"])).json()["leads"]
+    assert listed == [one["lead_id"] for one in mine]
+    assert MINE in listed
+    assert not {THEIRS, "a-bob"} & set(listed)
+    ids = [THEIRS, MINE, "never", "a-bob"]
+    found = table(guarded.client.post("/v1/score", json={"lead_ids": ids}, headers=headers))
+    assert found["lead_id"].to_list() == ids
+    assert found["status"].to_list() == ["unknown", "scored", "unknown", "unknown"]
+    assert found[0].drop("lead_id").equals(found[2].drop("lead_id"))
+
+
+def table(answer: httpx.Response) -> pl.DataFrame:
+    if answer.content.startswith(b"PAR1"):
+        return pl.read_parquet(answer.content)
+    return pl.read_ipc_stream(answer.content)
+
+
+def test_pages_of_a_list_are_the_sellers_own(guarded: Door):
+    """Page by page, filtered by another seller, and with a cursor of somebody who sees more."""
+
+    def ask(key: str, **query: Any) -> Any:
+        return guarded.client.get("/v1/leads", params=query, headers=authorization(guarded.keys[key])).json()
+
+    for sort in ("score", "lead_id"):
+        mine = [one["lead_id"] for one in ask("anne", limit=1000, sort=sort)["leads"]]
+        found, cursor = [], {}
+        while cursor is not None:
+            part = ask("anne", limit=7, sort=sort, **cursor)
+            found += [one["lead_id"] for one in part["leads"]]
+            cursor = part["next"] and {"cursor": part["next"]}
+        assert found == mine
+        whole = ask("read", limit=1, sort=sort)
+        rest = ask("anne", limit=1000, sort=sort, cursor=whole["next"])["leads"]
+        assert {one["lead_id"] for one in rest} == set(mine) - {one["lead_id"] for one in whole["leads"]}
+    owned_by_bob = ask("read", owner="BOB", limit=1000)["leads"]
+    assert THEIRS in {one["lead_id"] for one in owned_by_bob}
+    assert ask("anne", owner="BOB", limit=1000)["leads"] == []
+    assert MINE in {one["lead_id"] for one in ask("anne", owner="anne", limit=1000)["leads"]}
 
 
 def test_of_scores_by_id_another_sellers_are_unknown(guarded: Door):

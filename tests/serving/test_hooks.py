@@ -112,6 +112,19 @@ def test_what_cannot_be_used_is_answered_and_kept(service: Door):
     assert json.loads(service.store.quarantined()[0].raw) == batch[0]
 
 
+def test_who_was_erased_does_not_come_back_by_a_webhook(service: Door):
+    service.post("/v1/hooks/hubspot", [hubspot(1, "contact.creation")])
+    ((lead, _),) = stored(service)
+    assert service.client.delete(f"/v1/leads/{lead}", headers=service.key("admin")).status_code == 200
+    batch = ["text", hubspot(2, "contact.creation"), hubspot(3, "contact.creation", objectId=124)]
+    answer = service.post("/v1/hooks/hubspot", batch).json()
+    assert (answer["accepted"], answer["duplicates"], answer["ignored"]) == (1, 0, 0)
+    assert [one["index"] for one in answer["rejected"]] == [0, 1]
+    assert answer["rejected"][1]["reason"].startswith("erased: ")
+    assert lead not in {one for one, _ in stored(service)}
+    assert service.store.counts()["quarantine"] == 1
+
+
 def test_a_mapping_of_ones_own_comes_first_and_is_read_again_when_it_changes(service: Door):
     own = service.market.workspace.mappings / "hubspot.toml"
     text = '[[message]]\ntype = "track"\nlead = "who"\nevent = "{what}"\ntime = "at"\nid = "own-{id}"\n'

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from data.journey import Status
 from data.log import NEVER
 from features.words import LANGUAGES
-from serving import scorer, tables
+from serving import tables
 from serving.decisions import grade
 from serving.scorer import Scores, score
 from tests import market
@@ -123,10 +123,9 @@ def test_many_rows_and_texts_have_the_same_table(monkeypatch):
 
 
 @pytest.mark.parametrize("shown", [0, 1, 3, 200])
-def test_any_number_of_reasons_may_be_shown(scores, shown, monkeypatch):
-    monkeypatch.setattr(scorer, "SHOWN_REASONS", shown)
+def test_any_number_of_reasons_may_be_shown(scores, shown):
     told = [json.dumps([r.to_dict() for r in one.reasons], ensure_ascii=False) for one in scores.rows(shown=shown)]
-    assert scores.table()["reasons"].to_list() == told
+    assert scores.table(shown=shown)["reasons"].to_list() == told
 
 
 @given(st.lists(st.floats(0, 100), max_size=20))

@@ -7,7 +7,7 @@ import pytest
 from data.events import MICROS_PER_DAY
 from serving.details import in_detail
 from serving.scorer import score
-from serving.trend import trends
+from serving.trend import trends, with_trends
 from tests import market
 from tests.histories import at, identify, log_of, named, track
 
@@ -68,3 +68,15 @@ def test_what_is_known_later_changes_no_trend():
     later = [track("a", "Quote", 105, known=120), track("a", "Visited", 102, known=111), track("a", "Quote", 130)]
     short, long = log_of(*named(story)), log_of(*named(story + later))
     assert in_detail(scored(short, ["a"]), short).trend == in_detail(scored(long, ["a"]), long).trend
+
+
+def test_who_opted_out_has_no_trend():
+    story = [track("a", "Lead Created", 80), identify("a", 80, country="FR", size=150.0), track("a", "Visited", 106)]
+    stop = track("a", market.BOOK.journey.opted_out[0], 109)
+    for events, has in ((story, True), ([*story, stop], False)):
+        log = log_of(*named(events))
+        now = scored(log, ["a"])
+        (trend,) = trends(now, log)
+        assert (trend is not None) == has
+        (row,) = with_trends(now.rows(), now, log)
+        assert (row.trend is not None) == (in_detail(now, log).trend is not None) == has

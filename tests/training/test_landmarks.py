@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.events import MICROS_PER_DAY, instant
+from tests import market
 from tests.histories import alias, at, identify, log_of, playbook, track
 from training.evaluate import later_pairs
 from training.landmarks import MINUTE, Landmarks, conversions, earliest_birth, landmarks, ripenings
@@ -260,3 +261,17 @@ def test_rows_can_be_chosen():
     pairs = pairs_of(log_of(BORN))
     assert isinstance(pairs[np.array([True, False, True])], Landmarks)
     assert pairs[np.array([2, 0])].day.tolist() == [30, 0]
+
+
+def test_nothing_is_learned_of_a_lead_from_the_moment_it_opted_out():
+    log, kinds = market.log(), set(market.BOOK.journey.opted_out)
+    pairs = landmarks(log, market.BOOK, before=market.SNAPSHOT)
+    stopped = {}
+    for code in range(len(log.leads)):
+        for place in range(log.offsets[code], log.offsets[code + 1]):
+            if log.kinds[log.kind[place]] in kinds:
+                stopped.setdefault(code, int(log.known[place]))
+    rows = zip(pairs.lead.tolist(), pairs.as_of.tolist(), strict=True)
+    before = [as_of <= stopped[lead] for lead, as_of in rows if lead in stopped]
+    assert len(before) > 50
+    assert all(before)

@@ -7,6 +7,7 @@ import pickle
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -144,7 +145,11 @@ def test_counts_are_whole_numbers_and_what_is_missing_is_null():
         assert found.schema.field(name).type == (pa.float64() if SET.type_of(one) == "number" else pa.int32())
         assert not np.isnan(found[name].drop_null().cast(pa.float64()).to_numpy()).any()
     assert found["since__quote"].null_count
-    assert not found["count__quote__ever"].null_count
+    left = pc.equal(found["status"], "opted_out")
+    assert not found.filter(pc.invert(left))["count__quote__ever"].null_count
+    described = found.filter(left).select(SET.names)
+    assert described.num_rows > 5
+    assert {column.null_count for column in described.columns} == {described.num_rows}
 
 
 # The same from every engine

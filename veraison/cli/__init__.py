@@ -21,6 +21,7 @@ from veraison.cli import (
     features,
     models,
     monitor,
+    rights,
     scores,
     service,
     subscriptions,
@@ -51,6 +52,7 @@ for module in (
     features,
     monitor,
     service,
+    rights,
     access,
     subscriptions,
 ):

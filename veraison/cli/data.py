@@ -105,7 +105,7 @@ def ingest(store: Store, path: Path, mapping: Mapping | None = None) -> int:
     now = time.time_ns() // 1_000
     new = known = 0
     refused: list[Rejection] = []
-    refusals = 0
+    refusals = erased = 0
     stopped: VeraisonError | None = None
     with progress() as bar:
         task = bar.add_task(f"reading {path.name}", total=source_size(path))
@@ -122,15 +122,18 @@ def ingest(store: Store, path: Path, mapping: Mapping | None = None) -> int:
                 break
             result = store.append(batch)
             new, known = new + len(result.accepted), known + result.duplicates
-            refusals += result.quarantined
-            refused += [one for one in batch if isinstance(one, Rejection)][: SHOWN_REJECTIONS - len(refused)]
+            refusals, erased = refusals + result.quarantined, erased + len(result.erased)
+            kept = (one for place, one in enumerate(batch) if place not in result.erased)
+            refused += [one for one in kept if isinstance(one, Rejection)][: SHOWN_REJECTIONS - len(refused)]
     out.print(
         f"{path}: {new:,} new events, {known:,} known already, {refusals:,} in quarantine", soft_wrap=True, markup=False
     )
+    if erased:
+        errors.print(f"  {erased:,} of people who were erased are not taken")
     for one in refused:
         errors.print(f"  {one.source} line {one.line}: {one.reason}", soft_wrap=True, markup=False)
     if refusals > len(refused):
         errors.print(f"  and {refusals - len(refused):,} more; all are kept in the store's quarantine", soft_wrap=True)
     if stopped is not None:
         raise stopped
-    return new + known
+    return new + known + erased

@@ -1,0 +1,136 @@
+"""Version 1 of the HTTP API, what is said of leads: lists page by page, and what the people behind them may ask for."""
+
+from dataclasses import asdict
+from typing import Annotated
+from urllib.parse import urlencode
+
+import numpy as np
+import polars as pl
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from data.erasure import erase
+from data.events import isoformat
+from data.export import export
+from data.store import Store
+from features.words import Language
+from serving import formats
+from serving.access import Access
+from serving.api import (
+    MAX_LISTED,
+    NOT_FOUND,
+    PROBLEMS,
+    AsOf,
+    LeadPath,
+    Reasons,
+    StatusName,
+    answer,
+    moment,
+    seen_by_reader,
+)
+from serving.formats import Accepted
+from serving.leads import Leads, Ranking
+from serving.listing import Cursor, Sort, Wanted, page
+from serving.problems import JSON, Problem
+from serving.scorer import SHOWN_REASONS
+
+_CONFLICT = {409: PROBLEMS[422] | {"description": "Another model serves than the one that made the page before"}}
+Score = Annotated[float | None, Query(ge=0, le=100, allow_inf_nan=False)]
+Word = Annotated[str | None, Query(min_length=1, max_length=256)]
+
+
+def router(leads: Leads, access: Access, store: Store) -> APIRouter:
+    """Lists of leads, and a person's rights; to be asked before the route of one lead, whose ids may hold a slash."""
+    found = APIRouter(prefix="/v1")
+    seen, may_do_all = seen_by_reader(leads, access), Depends(access.scope("admin"))
+
+    @found.get(
+        "/leads", responses=PROBLEMS | _CONFLICT | formats.DESCRIBED, operation_id="leads",
+        summary="Leads, the best first",
+    )  # fmt: skip
+    def listed(
+        leads: Annotated[Leads, seen],
+        request: Request,
+        accepted: Accepted,
+        as_of: AsOf,
+        sort: Sort = "score",
+        limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 50,
+        cursor: Annotated[str | None, Query(max_length=4_000)] = None,
+        status: StatusName = "scored",
+        min_score: Score = None,
+        max_score: Score = None,
+        grade: Word = None,
+        owner: Word = None,
+        changed_since: Annotated[str | None, Query(max_length=40)] = None,
+        lang: Language = "en",
+        reasons: Reasons = SHOWN_REASONS,
+    ) -> Response:
+        """List the leads of one status, the best first; `leads_in_all` and `counts` speak of everyone.
+
+        Where there are more than `limit`, `next` is the cursor of the page after: ask again with it and the same
+        filters. All pages are of the moment of the first. As Arrow or Parquet, the answer has the columns of
+        `veraison score` and `last_activity`, and the header Link says where the next page is.
+        """
+        since = None if changed_since is None else moment(changed_since, "changed_since")
+        wanted = Wanted(sort, status, min_score, max_score, grade, owner, since)
+        after = None if cursor is None else Cursor.read(cursor)
+        ranking = _ranking(leads, wanted, after, as_of)
+        part = page(ranking, wanted, leads.playbook, limit=limit, cursor=after)
+        scores, _ = leads.scored([ranking.lead_ids[place] for place in part.places], ranking.as_of)
+        last = [int(ranking.last_activity[place]) for place in part.places]
+        following = None if part.after is None else part.after.text()
+        headers = {} if following is None else {"Link": _link(request, following)}
+        if accepted != "json":
+            told = scores.table(lang, reasons).with_columns(
+                pl.Series("last_activity", np.array(last, dtype=np.int64)).cast(pl.Datetime("us", "UTC"))
+            )
+            return formats.table(told.filter(pl.col("status") != "unknown"), accepted, headers)
+        rows = [
+            row.to_dict() | {"last_activity": isoformat(at)}
+            for row, at in zip(scores.rows(lang, reasons), last, strict=True)
+            if row.status != "unknown"  # erased by somebody else since the ranking was made
+        ]
+        everyone = {"sort": sort, "leads_in_all": len(ranking.lead_ids), "counts": ranking.counts, "next": following}
+        return JSON(answer(scores, ranking.as_of) | everyone | {"leads": rows}, headers=headers)
+
+    @found.get(
+        "/leads/{lead_id:path}/export", dependencies=[may_do_all], responses=PROBLEMS | NOT_FOUND,
+        operation_id="export", summary="Everything held of a person",
+    )  # fmt: skip
+    def exported(lead_id: LeadPath) -> JSON:
+        """Everything held of a person, whichever of its ids is given: ids, events, traits, scores, quarantine.
+
+        `batch` holds the events as Segment messages: the document can be posted to `/v1/batch` elsewhere.
+        """
+        return JSON(export(store, lead_id))
+
+    @found.delete(
+        "/leads/{lead_id:path}", dependencies=[may_do_all], responses=PROBLEMS | NOT_FOUND, operation_id="erase",
+        summary="Erase a person",
+    )  # fmt: skip
+    def erased(lead_id: LeadPath) -> JSON:
+        """Erase a person for good, under all its ids, and refuse whatever comes under them from now on.
+
+        Answered with what was erased; a second time there is nothing, and the answer is 404.
+        """
+        gone = erase(store, lead_id, now=leads.clock())
+        leads.forget()
+        return JSON({"lead_id": lead_id} | asdict(gone))
+
+    return found
+
+
+def _ranking(leads: Leads, wanted: Wanted, after: Cursor | None, as_of: int | None) -> Ranking:
+    if after is None:
+        return leads.ranking(as_of)
+    if after.mark != wanted.mark or as_of not in (None, after.as_of):
+        raise Problem(422, "invalid", "cursor: it is of another list; ask with the same filters, sort and as_of")
+    found = leads.ranking_at(after.as_of)
+    if found.version != after.version:
+        raise Problem(409, "model-changed", "cursor: another model serves now; begin again with the first page")
+    return found
+
+
+def _link(request: Request, cursor: str) -> str:
+    query = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
+    return f'<{request.url.path}?{urlencode([*query, ("cursor", cursor)])}>; rel="next"'
