@@ -58,6 +58,12 @@ class Market:
         shutil.copytree(self.workspace.root, folder, dirs_exist_ok=True)
         return Market(Workspace(folder), self.playbook, self.bundle, self.now)
 
+    def emptied(self, folder: Path) -> "Market":
+        """The same model and playbook in a folder of their own, over an empty store."""
+        shutil.copytree(self.workspace.root / FOLDER, folder / FOLDER)
+        shutil.copy(self.workspace.playbook, folder)
+        return Market(Workspace(folder), self.playbook, self.bundle, self.now)
+
     def store(self) -> Store:
         return Store(self.workspace.store_url, self.playbook.identity.keys)
 

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,9 +21,8 @@ from serving import scorer
 from serving.bodies import MAX_BYTES
 from serving.details import in_detail
 from serving.leads import Leads
-from serving.models import FOLDER, ModelHolder
-from tests.service import Door, Market, door, market
-from veraison.settings import Workspace
+from serving.models import ModelHolder
+from tests.service import Door, door, market
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +35,7 @@ def service(tmp_path_factory: pytest.TempPathFactory):
 @pytest.fixture
 def fresh(tmp_path: Path):
     """The same model on an empty store."""
-    whole = market()
-    shutil.copytree(whole.workspace.root / FOLDER, tmp_path / FOLDER)
-    shutil.copy(whole.workspace.playbook, tmp_path)
-    with door(Market(Workspace(tmp_path), whole.playbook, whole.bundle, whole.now)) as opened:
+    with door(market().emptied(tmp_path)) as opened:
         yield opened
 
 

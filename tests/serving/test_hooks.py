@@ -1,7 +1,6 @@
 """Webhooks of HubSpot and Salesforce, posted as they are: through mappings, once each, nothing dropped in silence."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,7 @@ from data.mapping import flat_rows, load_mapping
 from data.schema import events, traits
 from data.sources import EXAMPLES
 from serving.hooks import Hooks
-from serving.models import FOLDER
-from tests.service import Door, Market, door, market
-from veraison.settings import Workspace
+from tests.service import Door, door, market
 
 AT = 1_735_689_600_000  # 2025-01-01, in milliseconds as both send it
 
@@ -23,11 +20,8 @@ AT = 1_735_689_600_000  # 2025-01-01, in milliseconds as both send it
 @pytest.fixture
 def service(tmp_path: Path):
     """The market's model on an empty store, and a folder for mappings."""
-    whole = market()
-    shutil.copytree(whole.workspace.root / FOLDER, tmp_path / FOLDER)
-    shutil.copy(whole.workspace.playbook, tmp_path)
     (tmp_path / "mappings").mkdir()
-    with door(Market(Workspace(tmp_path), whole.playbook, whole.bundle, whole.now)) as opened:
+    with door(market().emptied(tmp_path)) as opened:
         yield opened
 
 

@@ -2,7 +2,6 @@
 
 import io
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
@@ -15,11 +14,10 @@ from data import scorelog
 from data.events import isoformat
 from serving import scorer
 from serving.formats import MEDIA
-from serving.models import FOLDER, ModelHolder
-from tests.service import Market, door, market
+from serving.models import ModelHolder
+from tests.service import door, market
 from tests.serving.test_api import problem, track
 from veraison.cli import app as command_line
-from veraison.settings import Workspace
 
 ARROW, PARQUET = MEDIA["arrow"], MEDIA["parquet"]
 
@@ -33,10 +31,7 @@ def service(tmp_path_factory):
 @pytest.fixture
 def fresh(tmp_path: Path):
     """The same model on an empty store."""
-    whole = market()
-    shutil.copytree(whole.workspace.root / FOLDER, tmp_path / FOLDER)
-    shutil.copy(whole.workspace.playbook, tmp_path)
-    with door(Market(Workspace(tmp_path), whole.playbook, whole.bundle, whole.now)) as opened:
+    with door(market().emptied(tmp_path)) as opened:
         yield opened
 
 
