@@ -1,17 +1,25 @@
 """Who is who: merges once, never in a circle, and never changed by what comes to be known later."""
 
+import doctest
 from unicodedata import normalize
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data import identity
 from data.identity import Identity, Statement, fold
 from data.store import Store
 from tests.data.logs import LEADS, some_events, told
 
 FOREVER = 1_000
 KEYS = ("email\x00x", "email\x00z", "phone\x001")
+
+
+def test_the_examples_of_the_docstrings_hold():
+    found = doctest.testmod(identity)
+    assert found.failed == 0
+    assert found.attempted > 0
 
 
 @st.composite

@@ -17,7 +17,7 @@ from starlette.requests import Request
 
 from data.events import isoformat, parse_instant
 from features.words import LANGUAGES
-from serving import access, charts, hosts, limits, metrics, people, translations
+from serving import access, charts, hosts, limits, metrics, translations
 from serving.charts import largest_remainder, steps, waterfall
 from serving.hosts import is_local
 from serving.pages import ready_sentence, who
@@ -324,7 +324,7 @@ def test_numbers_and_dates_are_those_of_the_language():
     )
 
 
-@pytest.mark.parametrize("module", [access, charts, hosts, limits, metrics, people, translations])
+@pytest.mark.parametrize("module", [access, charts, hosts, limits, metrics, translations])
 def test_what_the_docstrings_show(module: ModuleType):
     found = doctest.testmod(module)
     assert found.failed == 0
