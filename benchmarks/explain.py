@@ -38,7 +38,7 @@ from training import distil
 from training.bundle import Bundle
 from training.fit import TrainingSet, fit, training_set
 from training.forest import forest_of
-from training.hazard import HazardModel
+from training.hazard import LARGEST_LOG_RATIO, HazardModel, middles
 from training.shapley import Explainer
 from veraison.playbook_file import load_playbook
 
@@ -137,8 +137,10 @@ def _curve(model: HazardModel, rows: Floats, rounds: int) -> list[Result]:
 
     def theirs(some: Floats) -> Floats:
         repeated = np.column_stack([np.repeat(some, bins, axis=0), np.tile(np.arange(float(bins)), len(some))])
+        passed = np.tile(middles(model.edges), len(some))
+        repeated[:, list(model.clocks)] += passed[:, None]  # days since something go on from bin to bin
         found = np.asarray(model.booster.predict(repeated, raw_score=True, num_threads=1)).reshape(-1, bins)
-        hazard = model.rates * np.diff(model.edges) * np.exp(np.clip(found, -13.8, 13.8))
+        hazard = model.rates * np.diff(model.edges) * np.exp(np.clip(found, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO))
         return np.cumsum(hazard, axis=1)
 
     some = rows[:_PEER_ROWS]

@@ -41,6 +41,7 @@ from training.evaluate import BASE, OURS, Judged, judge
 from training.jobs import default_origins
 from training.landmarks import Landmarks
 from training.metrics import auc, ece
+from veraison.errors import TrainingError
 from veraison.playbook import Playbook
 from veraison.playbook_file import load_playbook
 
@@ -193,7 +194,15 @@ def main(arguments: list[str] | None = None) -> int:
         with tempfile.TemporaryDirectory() as folder:
             told: dict[str, Any] = {"drift": drift, "drift_day": DRIFT_DAY, "steady": True, "seed": given.seed}
             market = world(Path(folder), leads=given.leads, days=DRIFT_DAYS, **told)
-            drifted += shown(drift, *looks_back(market, DRIFT_DAY, EARLIER))
+            try:
+                drifted += shown(drift, *looks_back(market, DRIFT_DAY, EARLIER))
+            except TrainingError as error:
+                print(f"{drift}: {error}", file=sys.stderr)
+                print(
+                    f"error: {given.leads:,} leads are too few to look back on a drift; give more --leads",
+                    file=sys.stderr,
+                )
+                return 1
         print(f"{drift}: looked back", file=sys.stderr)
     show(results, drifted)
     RESULTS.parent.mkdir(exist_ok=True)

@@ -135,7 +135,7 @@ def fit(
         "categorical": data.feature_set.categorical,
         "seed": seed,
         "threads": threads,
-        "monotone": _directions(data.feature_set, playbook),
+        "monotone": directions(data.feature_set, playbook),
     }
     hazard: dict[str, Any] = settings | {
         "settings": playbook.training.model.chosen,
@@ -200,7 +200,7 @@ def _never_at_risk(outcomes: Outcomes, rows: Bools) -> Outcomes:
     return replace(outcomes, duration=np.where(rows, 0.0, outcomes.duration), event=outcomes.event & ~rows)
 
 
-def _directions(feature_set: FeatureSet, playbook: Playbook) -> Directions:
+def directions(feature_set: FeatureSet, playbook: Playbook) -> Directions:
     """Those of `training.monotone`; names that these features do not have are `checks.check_monotone`'s to refuse."""
     named = playbook.training.monotone
     return tuple(_DIRECTIONS.get(named.get(name, ""), 0) for name in feature_set.names)

@@ -239,7 +239,6 @@ class HazardModel:
         """Learn from (n, f) features and n outcomes; the same input gives the same bytes.
 
         clocks     : places of the columns that count days since something
-        clocks     : places of the columns that count days since something
         weight     : (n,) how much each pair counts, > 0; all alike where None
         monotone   : (f,) for each feature 1 where the hazard may only rise with it, -1 where it may only fall, else 0;
                      empty for none

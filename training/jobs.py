@@ -79,6 +79,7 @@ def train(
             "landmarks_learned_from": len(data.pairs),
             "rounds": bundle.conversion.booster.num_trees(),
             **hazard.PARAMETERS,
+            **playbook.training.model.chosen,
         },
         reports=folder,
         alias=alias,

@@ -2,7 +2,7 @@
 
 Each fold trains on what was known at its origin and is judged on leads created after it, as `veraison backtest` does;
 nothing after the snapshot is looked at, so a backtest at later origins stays an honest measure of what is found here.
-The first trial is always the shipped settings, so that the answer can be "leave them".
+The first trial that is completed is always the shipped settings, so that the answer can be "leave them".
 
 A study is named after its data, playbook and snapshot and kept in a database: broken off, it goes on where it was.
 """
@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 import optuna
+from optuna.trial import TrialState
 
 from data.events import isoformat
 from data.log import EventLog, Floats, Ints
 from features import compute
 from training import metrics, provenance
 from training.evaluate import later_pairs
-from training.fit import TrainingSet, training_set
+from training.fit import TrainingSet, directions, training_set
 from training.hazard import HazardModel
 from training.jobs import default_origins
 from training.landmarks import Outcomes, conversions
@@ -118,58 +119,69 @@ def tune(
     study = optuna.create_study(
         storage=f"sqlite:///{storage.absolute()}",
         study_name=f"{provenance.fingerprint(log, before)}-{playbook.fingerprint}-{isoformat(before)}",
-        sampler=optuna.samplers.TPESampler(seed=playbook.training.seed, multivariate=True),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=5),
         load_if_exists=True,
     )
-    done = [one for one in study.trials if one.state.is_finished()]
-    if done:
-        say(f"{len(done)} trials are there from before")
+    # with the same seed again, a study that goes on would draw the settings that it has tried
+    study.sampler = optuna.samplers.TPESampler(seed=playbook.training.seed + len(study.trials), multivariate=True)
+    if there := _tried(study):
+        say(f"{there} trials are there from before")
 
     losses: dict[int, list[Floats]] = {}  # of the shipped settings and the best so far
 
     def objective(trial: optuna.Trial) -> float:
-        settings = space(trial) if trial.number else {}
+        shipped = _shipped(study)
+        settings = space(trial) if shipped else {}
         losses[trial.number] = []
         for place, fold in enumerate(made):
             losses[trial.number].append(_losses(fold, settings, playbook, threads))
             so_far = float(np.mean([one.mean() for one in losses[trial.number]]))
             trial.report(so_far, place)
-            if trial.number and trial.should_prune():
+            if shipped and trial.should_prune():
                 raise optuna.TrialPruned
         record(trial.number, settings, {"log_loss": so_far})
         return so_far
 
     def told(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-        best = study.best_trial.number
-        for other in losses.keys() - {0, best}:
+        best, shipped = study.best_trial, _shipped(study)
+        for other in losses.keys() - {shipped and shipped.number, best.number}:
             del losses[other]
-        if best == trial.number:
-            say(f"trial {trial.number}: log-loss {trial.value:.5f}" + (" (as shipped)" if not trial.number else ""))
+        if best.number == trial.number:
+            say(f"trial {trial.number}: log-loss {trial.value:.5f}" + ("" if trial.params else " (as shipped)"))
 
-    left = None if trials is None else max(0, trials - len(done))
-    if not done:  # whatever the budget, there is something to compare with
+    left = None if trials is None else max(0, trials - there)
+    if _shipped(study) is None:  # whatever the budget, there is something to compare with
         study.optimize(objective, n_trials=1, callbacks=[told])
-        left = None if left is None else left - 1
+        left = None if left is None else max(0, left - 1)
     if left != 0 and until > monotonic():
         study.optimize(objective, n_trials=left, timeout=until - monotonic(), callbacks=[told])
-    best = study.best_trial
-    settings: dict[str, Any] = dict(best.params) if best.number else {}
-    for number, these in ((0, {}), (best.number, settings)):
-        if number not in losses:  # an earlier run's
-            losses[number] = [_losses(fold, these, playbook, threads) for fold in made]
-    gap = np.concatenate(losses[best.number]) - np.concatenate(losses[0])
+    best, first = study.best_trial, _shipped(study)
+    assert first is not None  # it was completed above
+    for one in (first, best):
+        if one.number not in losses:  # an earlier run's
+            losses[one.number] = [_losses(fold, one.params, playbook, threads) for fold in made]
+    gap = np.concatenate(losses[best.number]) - np.concatenate(losses[first.number])
     person = np.concatenate([fold.person for fold in made])
     low, high = metrics.bootstrap(
         lambda rows: float(gap[rows].mean()), person, draws=_DRAWS, seed=playbook.training.seed
     )
     return Tuned(
-        settings=settings,
+        settings=dict(best.params),
         loss=float(best.value or 0.0),
-        shipped=float(study.trials[0].value or 0.0),
+        shipped=float(first.value or 0.0),
         difference=(float(gap.mean()), low, high),
-        trials=sum(one.state.is_finished() for one in study.trials),
+        trials=_tried(study),
     )
+
+
+def _shipped(study: optuna.Study) -> optuna.trial.FrozenTrial | None:
+    """The completed trial of the shipped settings, the one that suggests none; None where it is yet to come."""
+    return next((one for one in study.trials if one.state is TrialState.COMPLETE and not one.params), None)
+
+
+def _tried(study: optuna.Study) -> int:
+    """How many trials came to an end; those that were broken off tell nothing."""
+    return sum(one.state in (TrialState.COMPLETE, TrialState.PRUNED) for one in study.trials)
 
 
 def folds(log: EventLog, playbook: Playbook, before: int, say: Callable[[str], None]) -> list[Fold]:
@@ -201,7 +213,8 @@ def _losses(fold: Fold, settings: Mapping[str, Any], playbook: Playbook, threads
     data, days = fold.data, playbook.horizons.days
     model = HazardModel.fit(
         data.features, data.outcomes, days, categorical=data.feature_set.categorical, clocks=data.feature_set.clocks,
-        seed=playbook.training.seed, threads=threads, weight=data.weight, settings=settings,
+        seed=playbook.training.seed, threads=threads, weight=data.weight,
+        monotone=directions(data.feature_set, playbook), settings=settings,
     )  # fmt: skip
     at = np.searchsorted(model.edges, days)
     chance = np.clip(-np.expm1(-model.cumulative(fold.features, threads)[:, at]), 1e-12, 1 - 1e-12)

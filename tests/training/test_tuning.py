@@ -50,6 +50,46 @@ def test_the_shipped_settings_come_first_and_a_study_goes_on(book, quick, tmp_pa
     assert again == second
 
 
+def test_a_study_that_goes_on_tries_what_it_has_not_tried(book, quick, tmp_path, monkeypatch):
+    told = []
+    space = {"rounds": 2, "num_leaves": 3}
+    monkeypatch.setattr(tuning, "space", lambda trial: space | {"lambda_l2": trial.suggest_float("lambda_l2", 0.1, 9)})
+    for trials in (3, 5):
+        tune(
+            market.log(), book, before=BEFORE, budget=60.0, trials=trials, storage=tmp_path / "t.db", threads=1,
+            record=lambda _number, settings, _figures: told.append(settings.get("lambda_l2")),
+        )  # fmt: skip
+    assert len(told) == len(set(told)) == 5
+
+
+def test_a_study_broken_off_in_its_first_trial_still_begins_with_the_shipped_settings(
+    book, quick, tmp_path, monkeypatch
+):
+    words = {"before": BEFORE, "budget": 60.0, "trials": 2, "storage": tmp_path / "t.db", "threads": 1}
+    with monkeypatch.context() as broken:
+        broken.setattr(tuning, "_losses", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            tune(market.log(), book, **words)
+    told = []
+    found = tune(market.log(), book, record=lambda *one: told.append(one), **words)
+    assert told[0][1] == {}
+    assert (found.trials, found.shipped) == (2, told[0][2]["log_loss"])
+
+
+def test_directions_of_the_playbook_hold_while_it_is_tuned(book, quick, tmp_path, monkeypatch):
+    asked, fit = [], tuning.HazardModel.fit
+    training = book.training.model_copy(update={"monotone": {"age": "falling"}})
+    declared = book.model_copy(update={"training": training})
+
+    def spied(*given, **words):
+        asked.append(words["monotone"])
+        return fit(*given, **words)
+
+    monkeypatch.setattr(tuning.HazardModel, "fit", spied)
+    tune(market.log(), declared, before=BEFORE, budget=60.0, trials=1, storage=tmp_path / "t.db", threads=1)
+    assert [sorted({*one}) for one in asked] == [[-1, 0]]
+
+
 def test_what_comes_after_the_snapshot_changes_nothing(book, quick, tmp_path):
     events = [one for one in market.events() if one.known_at < BEFORE]
     with Store("sqlite://", ("email",)) as store:

@@ -281,6 +281,7 @@ def test_models_are_listed_and_promoted(veraison, workspace, monkeypatch):
     monkeypatch.setattr(common.out, "_width", 100)
     assert "champion" in veraison("models", "-w", workspace).out
     assert veraison("models", "promote", 1, "-w", workspace).out == "version 1 is the champion\n"
+    assert veraison("models", "-w", workspace, "promote", 1).out == "version 1 is the champion\n"
     ran = veraison("models", "promote", 99, "-w", workspace)
     assert (ran.code, ran.error) == (1, "version 99 of the model is not in the registry; there are: 1 (champion)")
 

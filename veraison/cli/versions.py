@@ -31,6 +31,8 @@ def list_models(context: typer.Context, workspace: WorkspaceOption = None) -> No
     Examples: veraison models   ·   veraison models compare   ·   veraison models promote 3
     """
     if context.invoked_subcommand is not None:
+        if workspace is not None:  # said before the command, it is meant for the command
+            context.default_map = {context.invoked_subcommand: {"workspace": str(workspace)}}
         return
     registry = existing_registry(place(workspace).workspace)
     names = (Column(name, overflow="fold") for name in ("version", "model", "alias"))  # a name cut short is no name
