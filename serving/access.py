@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -42,11 +42,12 @@ class Viewer:
 
 
 class LoginNeeded(Exception):  # noqa: N818 (no error)
-    """A person's browser is to be sent to the login, and back to `path` after it."""
+    """A person's browser is to be sent to the login, in the language of the page, and back to `path` after it."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, language: str | None) -> None:
         super().__init__()
-        self.address = f"/login?next={quote(path, safe='')}"
+        kept = {"next": path} | ({"lang": language} if language else {})
+        self.address = "/login?" + urlencode(kept, quote_via=quote, safe="")
 
 
 class Access:
@@ -109,7 +110,8 @@ class Access:
         if self._open_pages and is_local(request):
             return Viewer(LOCAL)
         if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
-            raise LoginNeeded(quote(request.url.path) + (f"?{request.url.query}" if request.url.query else ""))
+            path = quote(request.url.path) + (f"?{request.url.query}" if request.url.query else "")
+            raise LoginNeeded(path, request.query_params.get("lang"))
         raise unauthorized("a login is needed, or a key as the user name of Basic", PAGE_CHALLENGE)
 
     async def _allowed(self, request: Request, needed: Scope, challenge: str) -> Key:
