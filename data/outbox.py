@@ -73,7 +73,7 @@ def put(connection: sa.Connection, messages: Iterable[OutMessage], news: Iterabl
     if rows:
         connection.execute(dialect.insert(outbox).on_conflict_do_nothing(index_elements=["message_id"]), rows)
     told_now = [one for one in news if one.subscription in there and one.lead_id not in gone]
-    facts = [{name: getattr(one, name) for name in pushed.c.keys()} for one in told_now]  # noqa: SIM118
+    facts = [{name: getattr(one, name) for name in pushed.c.keys()} for one in told_now]  # noqa: SIM118 (columns, not a dict)
     if facts:
         insert = dialect.insert(pushed)
         changed = {name: insert.excluded[name] for name in ("score", "grade", "as_of", "model_version")}

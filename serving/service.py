@@ -25,7 +25,7 @@ _QUIET = {
 for _name, _value in _QUIET.items():  # before BentoML is imported: nothing may phone home, however this is started
     os.environ.setdefault(_name, _value)
 
-import bentoml  # noqa: E402
+import bentoml  # noqa: E402 (as all below: after its telemetry is off)
 from starlette.applications import Starlette  # noqa: E402
 from starlette.types import ASGIApp, Receive, Scope, Send  # noqa: E402
 

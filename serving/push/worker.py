@@ -117,7 +117,7 @@ class Push:
         except _PASSING as error:
             otherwise()
             _log.warning("push waits: %s", error)
-        except Exception:
+        except Exception:  # a defect of one message must not silence all others: logged whole, and tried again
             otherwise()
             _log.exception("a defect in push; it goes on with the next step")
 
