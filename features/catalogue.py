@@ -9,17 +9,15 @@ unit in which a seller is told why: the columns of a group say much the same of 
 
 import hashlib
 import json
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
-from enum import IntEnum
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal
 
 from data.domains import DOMAIN_KINDS
+from features.ops import Feature, Op
 from features.rates import RateHistory
 from veraison.playbook import Family
 
@@ -33,55 +31,6 @@ RECENT = 3
 TraitKind = Literal["category", "number", "email", "account"]
 Type = Literal["count", "number", "flag", "category"]
 
-
-class Op(IntEnum):
-    """How a feature is computed. Those before `trait` are the kernel's, from one lead's events."""
-
-    count = 0
-    since = 1
-    first = 2
-    active_days = 3
-    trend = 4
-    decayed = 5
-    age = 6
-    gap_mean = 7
-    gap_longest = 8
-    burstiness = 9
-    overdue = 10
-    busiest_day = 11
-    office_hours = 12
-    sum = 13
-    highest = 14
-    latest = 15
-    recent_kind = 16
-    stage = 17
-    in_stage = 18
-    actors = 19
-    last_actor = 20
-    sequence = 21
-    trait = 22
-    missing = 23
-    learned = 24
-    profile = 25
-    rate = 26
-    colleagues = 27
-    active_colleagues = 28
-    colleague_acts = 29
-    since_colleague = 30
-    won_colleagues = 31
-    custom = 32
-
-
-FAMILY: dict[Op, Family] = {
-    Op.count: "activity", Op.decayed: "activity", Op.since: "recency", Op.first: "recency",
-    Op.active_days: "rhythm", Op.trend: "rhythm", Op.gap_mean: "rhythm", Op.gap_longest: "rhythm",
-    Op.burstiness: "rhythm", Op.overdue: "rhythm", Op.busiest_day: "rhythm", Op.office_hours: "rhythm",
-    Op.age: "journey", Op.sum: "values", Op.highest: "values", Op.latest: "values",
-    Op.recent_kind: "stage", Op.stage: "stage", Op.in_stage: "stage", Op.actors: "people", Op.last_actor: "people",
-    Op.sequence: "sequences", Op.trait: "profile", Op.missing: "profile", Op.learned: "profile", Op.profile: "profile",
-    Op.rate: "rates", Op.colleagues: "account", Op.active_colleagues: "account", Op.colleague_acts: "account",
-    Op.since_colleague: "account", Op.won_colleagues: "account", Op.custom: "custom",
-}  # fmt: skip
 
 _GROUP_OF_KINDS = {"all": "activity", "inbound": "activity", "outbound": "touches", "other": "other_events"}
 _GROUP_OF_OP = {
@@ -97,58 +46,7 @@ _COUNTS = {
     Op.colleague_acts, Op.won_colleagues,
 }  # fmt: skip
 _FLAGS = {Op.sequence, Op.missing}
-_WITHOUT_SUBJECT = {
-    Op.age, Op.profile, Op.recent_kind, Op.stage, Op.in_stage, Op.actors, Op.colleagues, Op.active_colleagues,
-    Op.colleague_acts, Op.since_colleague, Op.won_colleagues,
-}  # fmt: skip
 _CLOCKS = {Op.age, Op.since, Op.first, Op.in_stage, Op.learned, Op.since_colleague}
-_WINDOWED = {Op.count, Op.sum, Op.active_days, Op.active_colleagues, Op.colleague_acts}
-
-
-@dataclass(frozen=True, slots=True)
-class Feature:
-    """One column.
-
-    op      : how it is computed
-    subject : the kind of event, the group of kinds, the trait, or the custom feature's name
-    short   : days of the window (0 for all time), days of the half-life, or which of the newest kinds
-    long    : days of the longer window of a trend
-    then    : the kind that ends a sequence
-    """
-
-    op: Op
-    subject: str = "all"
-    short: int = 0
-    long: int = 0
-    then: str = ""
-
-    @property
-    def name(self) -> str:
-        """A name derived from the parameters: a change of one is a change of the other.
-
-        >>> Feature(Op.count, "Pricing Page Viewed", 7).name
-        'count__pricing_page_viewed__7d'
-        >>> Feature(Op.trend, "inbound", 7, 30).name, Feature(Op.recent_kind, short=2).name
-        ('trend__inbound__7d_30d', 'recent_kind__2')
-        """
-        parts = [self.op.name]
-        if self.op not in _WITHOUT_SUBJECT:
-            parts.append(_slug(self.subject))
-        if self.op in _WINDOWED:
-            parts.append(f"{self.short}d" if self.short else "ever")
-        elif self.op is Op.decayed:
-            parts.append(f"half_{self.short}d")
-        elif self.op is Op.recent_kind:
-            parts.append(str(self.short))
-        elif self.op is Op.trend:
-            parts.append(f"{self.short}d_{self.long}d")
-        elif self.op is Op.sequence:
-            parts += [_slug(self.then), f"{self.short}d"]
-        return "__".join(parts)
-
-    @property
-    def family(self) -> Family:
-        return FAMILY[self.op]
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,8 +300,3 @@ def _names(features: Iterable[Feature]) -> list[str]:
         seen[name] += 1
         found.append(name if seen[name] == 1 else f"{name}__{seen[name]}")
     return found
-
-
-def _slug(text: str) -> str:
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "_", plain).strip("_") or "kind"

@@ -15,7 +15,8 @@ from data.domains import domain_kind
 from data.identity import fold
 from data.log import Codes, EventLog, Floats, Ints
 from features import accounts, custom, kernel, slots
-from features.catalogue import GROUPS, Feature, FeatureSet, Op
+from features.catalogue import GROUPS, FeatureSet
+from features.ops import Feature, Op
 from features.slots import DAY
 
 _ELSEWHERE = slots.ALL | slots.OTHER << 16 | slots.NOWHERE << 32

@@ -14,7 +14,8 @@ count within windows are in features.windows.
 import numpy as np
 
 from data.log import NEVER
-from features.catalogue import RECENT, Op
+from features.catalogue import RECENT
+from features.ops import Op
 from features.powers import power_of_two, powers_of_two
 from features.slots import ALL, DAY, HOUR, NOWHERE, SLOT, ahead, compiled
 

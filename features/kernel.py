@@ -18,7 +18,7 @@ import numpy as np
 from data.log import NEVER
 from features import families
 from features import windows as sliding
-from features.catalogue import Op
+from features.ops import Op
 from features.slots import DAY, NOWHERE, compiled
 
 _AGE, _DECAYED, _OFFICE, _SEQUENCE = Op.age.value, Op.decayed.value, Op.office_hours.value, Op.sequence.value

@@ -9,7 +9,7 @@ gone  : (moments, windows) how many of them, in that order, each window has let 
 import numpy as np
 
 from data.log import NEVER, NO_VALUE
-from features.catalogue import Op
+from features.ops import Op
 from features.slots import DAY, NOWHERE, SLOT, ahead, compiled
 
 _COUNT, _SINCE, _TREND = Op.count.value, Op.since.value, Op.trend.value

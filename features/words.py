@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Literal
 
 from features import custom
-from features.catalogue import Feature, FeatureSet, Op
+from features.catalogue import FeatureSet
+from features.ops import Feature, Op
 
 Language = Literal["en", "fr"]
 LANGUAGES: tuple[Language, ...] = ("en", "fr")

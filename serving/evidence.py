@@ -13,7 +13,8 @@ from data.events import isoformat
 from data.journey import Role, roles
 from data.log import NO_VALUE, EventLog, Ints
 from features import compute, custom
-from features.catalogue import Feature, FeatureSet, Op
+from features.catalogue import FeatureSet
+from features.ops import Feature, Op
 from features.words import Language
 from training.bundle import Bundle
 

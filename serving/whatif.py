@@ -13,7 +13,8 @@ import numpy as np
 from data.journey import Role, roles, standing
 from data.log import NEVER, NO_VALUE, EventIds, EventLog, Floats
 from features import compute, custom
-from features.catalogue import FeatureSet, Op
+from features.catalogue import FeatureSet
+from features.ops import Op
 from features.words import Language
 from training.bundle import Bundle
 

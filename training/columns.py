@@ -7,7 +7,8 @@ from typing import TextIO
 
 import pyarrow as pa
 
-from features.catalogue import Feature, FeatureSet, Op
+from features.catalogue import FeatureSet
+from features.ops import Feature, Op
 from features.words import meaning
 from veraison.playbook import Playbook
 

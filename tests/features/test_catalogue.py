@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features import catalogue
-from features.catalogue import FAMILY, GROUPS, Feature, FeatureSet, Op, Sequence, TraitSpec
+from features import catalogue, ops
+from features.catalogue import GROUPS, FeatureSet, Sequence, TraitSpec
+from features.ops import FAMILY, Feature, Op
 from tests.features import worlds
 
 PLAIN = FeatureSet(
@@ -18,7 +19,8 @@ PLAIN = FeatureSet(
 
 
 def test_the_examples_of_the_docstrings_hold():
-    assert doctest.testmod(catalogue).failed == 0
+    for module in (catalogue, ops):
+        assert doctest.testmod(module).failed == 0
 
 
 def test_a_name_tells_every_parameter():

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from features.catalogue import FAMILY, Op
 from features.custom import registered
+from features.ops import FAMILY, Op
 from tests.support import ROOT
 
 TEXT = (ROOT / "docs" / "features.md").read_text(encoding="utf-8")

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from data.events import MICROS_PER_DAY as DAY
 from data.events import Event, parse_instant
 from features import custom
-from features.catalogue import CustomSpec, FeatureSet, Op, Sequence, TraitSpec
+from features.catalogue import CustomSpec, FeatureSet, Sequence, TraitSpec
+from features.ops import Op
 from features.rates import RateHistory
 from tests.histories import named
 

@@ -10,7 +10,8 @@ import polars as pl
 
 from data.domains import domain_kind
 from data.events import Event
-from features.catalogue import DOMAIN_KINDS, GROUPS, Feature, FeatureSet, Op
+from features.catalogue import DOMAIN_KINDS, GROUPS, FeatureSet
+from features.ops import Feature, Op
 from features.rates import WEIGHT
 
 DAY = 86_400_000_000

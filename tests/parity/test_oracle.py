@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from data.events import Event
 from data.log import NEVER
 from features import compute
-from features.catalogue import Feature, FeatureSet, Op
+from features.catalogue import FeatureSet
+from features.ops import Feature, Op
 from tests.features import worlds
 from tests.features.worlds import DAY
 from tests.histories import log_of, named

@@ -14,8 +14,9 @@ from data.events import Event
 from data.journey import standing
 from data.log import EventLog
 from features import compute
-from features.catalogue import FeatureSet, Op
+from features.catalogue import FeatureSet
 from features.learning import learn
+from features.ops import Op
 from tests.features import worlds
 from tests.features.worlds import DAY
 from tests.histories import alias, at, identify, log_of, named, playbook, track

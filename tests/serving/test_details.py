@@ -13,7 +13,7 @@ from data.events import isoformat
 from data.journey import standing
 from data.store import Store
 from features import compute
-from features.catalogue import Op
+from features.ops import Op
 from serving import details, whatif
 from serving.details import in_detail, rests_on
 from serving.evidence import Evidence, evidence, missing

@@ -12,7 +12,7 @@ import polars as pl
 
 from data.log import NEVER, EventLog
 from features import compute
-from features.catalogue import Op
+from features.ops import Op
 from training.audit import dates, later
 from training.audit.alone import LEAST, Coded
 from training.audit.columns import column_findings, near_perfect, one_outcome
