@@ -14,10 +14,11 @@ export ITERATIVE_DO_NOT_TRACK := 1
 export OMP_WAIT_POLICY := PASSIVE
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo test lint docs notebooks bench-features bench-explain bench-quality bench-oracle bench-train clean
+.PHONY: help setup demo test lint texts screenshots docs notebooks faults clean \
+	bench-features bench-explain bench-quality bench-oracle bench-train bench-serving bench-monitoring bench-renewals bench-estimates
 
 help: ## show this help
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
 setup: $(STAMP) ## create the environment from uv.lock
 
@@ -40,6 +41,16 @@ lint: $(STAMP) ## style, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+texts: $(STAMP) ## collect the sentences of the pages into the catalogues, and name those without a translation
+	@$(BIN)/pybabel -q extract -F pyproject.toml -k words -k many:1,2 -k deferred --sort-by-file --add-location=file \
+		-o .texts.pot serving veraison
+	@$(BIN)/pybabel -q update -D veraison -i .texts.pot -d serving/locale -N --ignore-obsolete --ignore-pot-creation-date
+	@rm .texts.pot
+	$(BIN)/pytest -q tests/serving/test_translations.py
+
+screenshots: $(STAMP) ## a picture of every page of a simulated market, into docs/images
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.screenshots
+
 notebooks: $(STAMP) ## run the notebooks from beginning to end
 	$(BIN)/pytest --nbmake --nbmake-timeout 300 --nbmake-kernel python3 -o addopts= -p no:xdist notebooks
 
@@ -57,6 +68,21 @@ bench-oracle: $(STAMP) ## the model beside the truth of a simulated market, and 
 
 bench-train: $(STAMP) ## `veraison train` on 100,000 simulated leads: time and memory; ARGS="--leads 5000" for less
 	@$(BIN)/python -m benchmarks.train $(ARGS)
+
+bench-serving: $(STAMP) ## the service beside a bare Starlette app: CPU a score, latency, bulk, ingestion; ARGS="--leads 1000 --requests 300" for less
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.serving $(ARGS)
+
+bench-monitoring: $(STAMP) ## alarms on simulated markets, calm and disturbed, beside Evidently's preset; ARGS="--seeds 3" for less
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.monitoring $(ARGS)
+
+bench-renewals: $(STAMP) ## log-loss with the loop, without, and with a new model every month; ARGS="--seeds 1" for less
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.renewals $(ARGS)
+
+bench-estimates: $(STAMP) ## performance estimated without labels beside the truth; ARGS="--only open" for less
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.estimates $(ARGS)
+
+faults: $(STAMP) ## kill -9 of the real service under ingestion, 50 rounds: nothing acknowledged is lost; ROUNDS=10 for less
+	@VERAISON_FAULT_ROUNDS=$(or $(ROUNDS),50) $(BIN)/pytest -q -p no:xdist tests/faults/test_serve_killed.py
 
 clean: ## remove the environment and everything made
 	rm -rf $(VENV) $(VENV)-uv workspace .pytest_cache .mypy_cache .ruff_cache

@@ -28,7 +28,6 @@ import numpy as np
 import polars as pl
 from rich.console import Console
 from rich.table import Table
-from sklearn.metrics import roc_auc_score
 
 from benchmarks.features import Result
 from benchmarks.logs import ingested
@@ -40,7 +39,7 @@ from training.backtest import Backtest, backtest
 from training.evaluate import BASE, OURS, Judged, judge
 from training.jobs import default_origins
 from training.landmarks import Landmarks
-from training.metrics import auc, ece
+from training.metrics import auc, ece, expected_auc
 from veraison.errors import TrainingError
 from veraison.playbook import Playbook
 from veraison.playbook_file import load_playbook
@@ -89,23 +88,6 @@ def true_chances(path: Path, leads: Sequence[str], pairs: Landmarks, horizons: t
     if without := int(np.isnan(chances.astype(np.float64)).any(axis=1).sum()):
         raise ValueError(f"{path}: {without:,} of {len(pairs):,} landmarks are not among its moments")
     return chances
-
-
-def expected_auc(chance: Floats, truth: Floats) -> float:
-    """AUC of (n,) chances, over all outcomes that the (n,) true chances may bring: P(ranked right | one of two wins).
-
-    Each row stands in for both of its outcomes, weighted by how likely they are; a row is never set against itself.
-
-    >>> expected_auc(np.array([0.1, 0.2]), np.array([0.0, 1.0]))
-    1.0
-    >>> round(expected_auc(np.array([0.1, 0.2]), np.array([0.5, 0.5])), 3)
-    0.5
-    """
-    happened = np.repeat([True, False], len(truth))
-    weight = np.concatenate([truth, 1 - truth])
-    counted = float(roc_auc_score(happened, np.tile(chance, 2), sample_weight=weight))
-    everyone, itself = truth.sum() * (1 - truth).sum(), (truth * (1 - truth)).sum()
-    return float((counted * everyone - 0.5 * itself) / (everyone - itself))
 
 
 def beside_the_oracle(case: str, judged: Judged, truth: Floats) -> list[Result]:
@@ -182,6 +164,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = asked.parse_args(arguments)
     results: list[Result] = []
     drifted: list[Shown] = []
+    lines_missed: list[str] = []
     for case, steady in (("year", False), ("steady", True)):
         with tempfile.TemporaryDirectory() as folder:
             market = world(Path(folder), leads=given.leads, days=DAYS, seed=given.seed, steady=steady)
@@ -197,18 +180,15 @@ def main(arguments: list[str] | None = None) -> int:
             try:
                 drifted += shown(drift, *looks_back(market, DRIFT_DAY, EARLIER))
             except TrainingError as error:
-                print(f"{drift}: {error}", file=sys.stderr)
-                print(
-                    f"error: {given.leads:,} leads are too few to look back on a drift; give more --leads",
-                    file=sys.stderr,
-                )
-                return 1
+                lines_missed.append(f"not seen: {drift}, {given.leads:,} leads are too few ({error}); more --leads")
+                continue
         print(f"{drift}: looked back", file=sys.stderr)
     show(results, drifted)
     RESULTS.parent.mkdir(exist_ok=True)
     lines = [asdict(one) for one in [*results, *(_as_result(one) for one in drifted)]]
     RESULTS.write_text(json.dumps(lines, indent=1))
-    lines_missed = missed(results) + [
+    lines_missed += missed(results)
+    lines_missed += [
         f"missed: {one.drift}, the fold of {one.origin} within {one.horizon} days" for one in drifted if not one.right
     ]
     console.print("\n".join(lines_missed) if lines_missed else "every bar is met")

@@ -86,6 +86,16 @@ class Identity:
             lead_id = self._next[lead_id][0]
         return lead_id
 
+    def ids(self, lead_id: str, as_of: int) -> list[str]:
+        """Every id that is known at `as_of` to be the same person as this one, which is among them, in ascending order.
+
+        >>> who = Identity([Statement(10, 10, "m1", source="a-9", target="L42")])
+        >>> who.ids("L42", as_of=10), who.ids("L42", as_of=11), who.ids("a-9", as_of=11)
+        (['L42'], ['L42', 'a-9'], ['L42', 'a-9'])
+        """
+        person = self.person(lead_id, as_of)
+        return sorted({person, *(one for one in self if self.person(one, as_of) == person)})
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._next)
 

@@ -100,6 +100,18 @@ def first_ripening(log: EventLog, journey: Journey, lead: Ints, after: Ints, bef
     return found
 
 
+def won_at(log: EventLog, journey: Journey, lead: Ints, before: int) -> Ints:
+    """(n,) when the person that each lead is was won, as known at `before`; `NEVER` where that is not known.
+
+    Opting out stops the scoring of a lead, not its journey: a win counts.
+    """
+    person = log.persons(before)[lead].astype(np.int64)
+    heard = journey.model_copy(update={"opted_out": ()})
+    then = standing(log, heard, person, np.full(len(person), before))
+    found: Ints = np.where(then.status == Status.converted, then.closed, NEVER)
+    return found
+
+
 _CREATED, _READY, _RETURNED = Role.created.value, Role.ready.value, Role.returned.value
 _CONVERTED, _LOST, _OPTED_OUT = Role.converted.value, Role.lost.value, Role.opted_out.value
 _S_SCORED, _S_NOT_STARTED, _S_MERGED = Status.scored.value, Status.not_started.value, Status.merged.value
@@ -108,7 +120,7 @@ _S_OPTED_OUT, _S_UNKNOWN = Status.opted_out.value, Status.unknown.value
 
 
 @numba.njit(cache=True, nogil=True)
-def _stand(offsets, known, occurred, role, merged_at, any_starts, lead, as_of, status, moments):  # type: ignore[no-untyped-def]  # numba infers  # noqa: PLR0912
+def _stand(offsets, known, occurred, role, merged_at, any_starts, lead, as_of, status, moments):  # type: ignore[no-untyped-def]  # numba infers  # noqa: PLR0912 (one pass over a history, compiled)
     for p in range(len(lead)):
         code, moment = lead[p], as_of[p]
         started = started_known = closed = ready = returned = NEVER

@@ -26,7 +26,7 @@ _EVENTS = f"""
     SELECT json_group_array(known_at), json_group_array(occurred_at), json_group_array(ifnull(value, {NO_VALUE})),
         json_group_array(kind), json_group_array(actor), json_group_array(event_id)
     FROM events INDEXED BY events_read WHERE lead_id = ?
-"""  # noqa: S608
+"""  # noqa: S608 (a number of our own)
 _TRAITS = """
     SELECT known_at, occurred_at, name, text, number, folded FROM traits WHERE lead_id = ?
     ORDER BY known_at, occurred_at, event_id, name
@@ -43,7 +43,7 @@ class LoneReader:
         linking = sorted(self._keys | self._accounts)
         marks = ", ".join(f"?{n}" for n in range(3, 3 + len(linking)))
         self._linking = tuple(linking)
-        self._shared = f"SELECT 1 FROM traits WHERE folded = ?1 AND lead_id <> ?2 AND name IN ({marks}) LIMIT 1"  # noqa: S608
+        self._shared = f"SELECT 1 FROM traits WHERE folded = ?1 AND lead_id <> ?2 AND name IN ({marks}) LIMIT 1"  # noqa: S608 (marks, no values)
 
     def history(self, lead_id: str) -> EventLog | None:
         """The log of one lead, None where other ids have to do with it."""

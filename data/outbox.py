@@ -105,6 +105,22 @@ def due(store: Store, *, now: int, without: Collection[str] = ()) -> list[OutMes
         return [OutMessage(*row) for row in connection.execute(query) if row.subscription not in without]
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Messages that are open. ``oldest``: when the oldest of them was made (microseconds UTC), None without any."""
+
+    count: int
+    oldest: int | None
+
+
+def waiting(store: Store) -> Waiting:
+    """How many messages wait to be delivered, and since when."""
+    o = outbox.c
+    query = sa.select(sa.func.count(), sa.func.min(o.created_at)).where(o.delivered_at.is_(None), o.dead_at.is_(None))
+    with store.reading() as connection:
+        return Waiting(*connection.execute(query).one())
+
+
 def delivered(connection: sa.Connection, message_id: str, *, now: int) -> None:
     """Note that a message has arrived."""
     which = sa.update(outbox).where(outbox.c.message_id == message_id)

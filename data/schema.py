@@ -112,6 +112,16 @@ subscriptions = sa.Table(
 )
 """Who is told of scores. ``grades``: JSON list of those whose crossing counts, empty for all."""
 
+subscription_topics = sa.Table(
+    "subscription_topics",
+    metadata,
+    sa.Column("subscription", sa.Text, primary_key=True),
+    sa.Column("topic", sa.Text, primary_key=True),
+    sa.Column("told", sa.BigInteger),
+)
+"""What a subscription is told of; one that is not here is told of scores alone. ``told``: how far, of a topic that has
+a journal: its bytes that were looked at, null before the first look."""
+
 _OPEN = sa.text("delivered_at IS NULL AND dead_at IS NULL")
 
 outbox = sa.Table(

@@ -118,9 +118,13 @@ class Snapshot:
 
     def _batches(self, table: sa.Table, schema: pa.Schema, lead_ids: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
         query = sa.select(*(table.c[name] for name in schema.names))
-        if lead_ids is None and self._connection.dialect.name == "sqlite":
+        if self._connection.dialect.name == "sqlite":
             driver: Any = self._connection.connection.driver_connection
-            yield from bulk.batches(driver.cursor(), table.name, schema)
+            if lead_ids is None:
+                yield from bulk.batches(driver.cursor(), table.name, schema)
+            else:
+                for part in parts(lead_ids):
+                    yield bulk.of_leads(driver.cursor(), table.name, schema, part)
         elif lead_ids is None:
             yield from self._fetched(query, schema)
         else:

@@ -152,11 +152,7 @@ class Store:
         visible = log.visible_event_ids(lead_id, as_of)
         visible = visible[max(0, len(visible) - limit) :]
         columns = (events.c.event_id, events.c.kind, events.c.occurred_at, events.c.known_at, events.c.body)
-        rows: dict[str, Any] = {}
-        with self.reading() as connection:
-            for part in parts(visible):
-                for row in connection.execute(sa.select(*columns).where(events.c.event_id.in_(part))):
-                    rows[row.event_id] = row
+        rows = self._rows(columns, visible)
         return [
             {
                 "event_id": one,
@@ -167,6 +163,19 @@ class Store:
             }
             for one in reversed(visible)
         ]
+
+    def bodies(self, event_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Of these events, those that are there, what else was said: ``properties`` and ``traits``."""
+        rows = self._rows((events.c.event_id, events.c.body), event_ids)
+        return {one: json.loads(row.body) for one, row in rows.items()}
+
+    def _rows(self, columns: "Sequence[sa.Column[Any]]", event_ids: Sequence[str]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        with self.reading() as connection:
+            for part in parts(event_ids):
+                for row in connection.execute(sa.select(*columns).where(events.c.event_id.in_(part))):
+                    found[row.event_id] = row
+        return found
 
     def remember(self, name: str, value: str) -> None:
         """Keep a word about the store itself; what is kept under a name stays."""

@@ -64,7 +64,7 @@ def read_events(file: Path, threads: int = 1) -> EventLog:
     for group in _groups(opened, ["kind", *_NUMBERS]):
         for batch in group.to_batches():
             rows = slice(begin, begin + batch.num_rows)
-            job = partial(_place, lead[rows], *_columns(batch, code_of), at, offsets, known, occurred, value, kind)  # type: ignore[call-arg]
+            job = partial(_place, lead[rows], *_columns(batch, code_of), at, offsets, known, occurred, value, kind)  # type: ignore[call-arg]  # what is left comes with a share
             in_turn(len(shares), [partial(job, *share, wrong[n : n + 1]) for n, share in enumerate(shares)])
             begin = rows.stop
     if wrong.any():

@@ -1,4 +1,4 @@
-"""Who is told when scores change: kept in the store, each with a secret that signs what it is sent."""
+"""Who is told when scores change, or monitoring decides: kept in the store, each with a secret to sign with."""
 
 import base64
 import json
@@ -8,14 +8,16 @@ from typing import Any, Literal, get_args
 
 import sqlalchemy as sa
 
-from data.schema import outbox, pushed, subscriptions
+from data.schema import outbox, pushed, subscription_topics, subscriptions
 from data.store import Store
 from veraison.errors import VeraisonError
 
 Shape = Literal["cloudevents", "dynamics", "crm"]
 First = Literal["best", "all", "none"]
+Topic = Literal["scores", "monitoring"]
 SHAPES: tuple[Shape, ...] = get_args(Shape)
 FIRSTS: tuple[First, ...] = get_args(First)
+TOPICS: tuple[Topic, ...] = get_args(Topic)
 SECRET_PREFIX = "whsec_"  # noqa: S105 (how Standard Webhooks marks one)
 
 _SECRET_BYTES = 32
@@ -32,6 +34,7 @@ class Subscription:
     first       : which leads are told that were never told before: of the best grade, all, none
     created_at  : microseconds UTC
     disabled_at : since when nothing is sent, None where it is
+    about       : what is told: scores that change, what monitoring decides
     """
 
     name: str
@@ -43,6 +46,7 @@ class Subscription:
     first: First
     created_at: int
     disabled_at: int | None = None
+    about: tuple[Topic, ...] = ("scores",)
 
     def moved(self, before: tuple[float, str] | None, score: float, grade: str, best: str) -> bool:
         """Whether a change is to be told.
@@ -78,6 +82,11 @@ def add(store: Store, new: Subscription) -> None:
         raise VeraisonError(f"first {new.first!r}: allowed are {', '.join(FIRSTS)}")
     if not 0 <= new.min_points <= 100:
         raise VeraisonError(f"points {new.min_points:g}: allowed are 0 to 100")
+    if not new.about or not set(new.about) <= set(TOPICS):
+        unknown = next((one for one in new.about if one not in TOPICS), "")
+        raise VeraisonError(f"about {unknown!r}: allowed are {', '.join(TOPICS)}")
+    if "monitoring" in new.about and new.shape != "cloudevents":
+        raise VeraisonError(f"shape {new.shape!r} speaks of leads; what monitoring decides is told as cloudevents")
     row = {name: getattr(new, name) for name in subscriptions.c.keys()}  # noqa: SIM118 (columns, not a dict)
     with store.writing() as connection:
         if connection.execute(sa.select(subscriptions.c.name).where(subscriptions.c.name == new.name)).first():
@@ -85,6 +94,9 @@ def add(store: Store, new: Subscription) -> None:
                 f"a subscription named {new.name!r} is there already; remove it, or choose another name"
             )
         connection.execute(sa.insert(subscriptions).values(row | {"grades": json.dumps(new.grades)}))
+        if set(new.about) != {"scores"}:
+            topics = [{"subscription": new.name, "topic": one, "told": None} for one in dict.fromkeys(new.about)]
+            connection.execute(sa.insert(subscription_topics), topics)
 
 
 def new_secret() -> str:
@@ -98,7 +110,28 @@ def listed(store: Store, *, active: bool = False) -> list[Subscription]:
     if active:
         query = query.where(subscriptions.c.disabled_at.is_(None))
     with store.engine.connect() as connection:
-        return [_subscription(row) for row in connection.execute(query)]
+        topics: dict[str, list[Topic]] = {}
+        for name, topic in connection.execute(
+            sa.select(subscription_topics.c.subscription, subscription_topics.c.topic)
+        ):
+            topics.setdefault(name, []).append(topic)
+        return [
+            _subscription(row, tuple(sorted(topics.get(row.name, ["scores"])))) for row in connection.execute(query)
+        ]
+
+
+def told_until(store: Store, topic: Topic) -> dict[str, int | None]:
+    """How far each subscription to a topic was told: bytes of its journal, None where it was not told yet."""
+    t = subscription_topics.c
+    with store.engine.connect() as connection:
+        rows = connection.execute(sa.select(t.subscription, t.told).where(t.topic == topic))
+        return {row.subscription: row.told for row in rows}
+
+
+def set_told(connection: sa.Connection, name: str, topic: Topic, told: int) -> None:
+    """Keep how far a subscription was told."""
+    which = (subscription_topics.c.subscription == name) & (subscription_topics.c.topic == topic)
+    connection.execute(sa.update(subscription_topics).where(which).values(told=told))
 
 
 def named(store: Store, name: str) -> Subscription:
@@ -138,6 +171,7 @@ def remove(store: Store, name: str) -> None:
             raise VeraisonError(f"no subscription named {name!r}; see: veraison subscriptions list")
         connection.execute(sa.delete(outbox).where(outbox.c.subscription == name))
         connection.execute(sa.delete(pushed).where(pushed.c.subscription == name))
+        connection.execute(sa.delete(subscription_topics).where(subscription_topics.c.subscription == name))
 
 
 def disable(connection: sa.Connection, name: str, *, now: int) -> None:
@@ -155,7 +189,7 @@ def revive(store: Store, name: str, *, now: int) -> int:
         return connection.execute(sa.update(outbox).where(which).values(again)).rowcount
 
 
-def _subscription(row: Any) -> Subscription:
+def _subscription(row: Any, about: tuple[Topic, ...]) -> Subscription:
     return Subscription(
         name=row.name,
         url=row.url,
@@ -166,4 +200,5 @@ def _subscription(row: Any) -> Subscription:
         first=row.first,
         created_at=row.created_at,
         disabled_at=row.disabled_at,
+        about=about,
     )

@@ -41,8 +41,8 @@ def session(master: str) -> Iterator["SparkSession"]:
     _check(master)
     with warnings.catch_warnings(), failures():
         warnings.filterwarnings("ignore", module=r"pyspark\.")  # of pandas, which no way of ours through Spark touches
-        from pyspark import SparkContext  # noqa: PLC0415 (an extra, and slow to load)
-        from pyspark.sql import SparkSession  # noqa: PLC0415
+        from pyspark import SparkContext
+        from pyspark.sql import SparkSession
 
         context = SparkContext._active_spark_context  # of any thread; the active session is this thread's alone
         if context is not None:
@@ -114,7 +114,7 @@ def failures() -> Iterator[None]:
 
 def _check(master: str) -> None:
     try:
-        import pyspark  # noqa: F401, PLC0415
+        import pyspark  # noqa: F401
     except ImportError:
         raise VeraisonError("Spark is not installed here; install it with: pip install 'veraison[spark]'") from None
     java_home = os.environ.get("JAVA_HOME")
@@ -143,9 +143,9 @@ def _reach(master: str) -> None:
 
 
 def _open(master: str, scratch: Path) -> "SparkSession":
-    from pyspark import SparkConf, SparkContext  # noqa: PLC0415
-    from pyspark.java_gateway import launch_gateway  # noqa: PLC0415
-    from pyspark.sql import SparkSession  # noqa: PLC0415
+    from pyspark import SparkConf, SparkContext
+    from pyspark.java_gateway import launch_gateway
+    from pyspark.sql import SparkSession
 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     if _here(master):  # read by every JVM as it starts; without it the cluster's own parts listen on all addresses
@@ -156,7 +156,7 @@ def _open(master: str, scratch: Path) -> "SparkSession":
     # Java begins with remarks about itself. They go to a file, of which the end is shown where it does not start.
     with (scratch / "java.txt").open("w+", encoding="utf-8") as remarks:
         try:
-            gateway = SparkContext._gateway or launch_gateway(asked, {"stderr": remarks})  # type: ignore[no-untyped-call]
+            gateway = SparkContext._gateway or launch_gateway(asked, {"stderr": remarks})  # type: ignore[no-untyped-call]  # of py4j
             context = SparkContext(conf=asked, gateway=gateway)
         except Exception as error:
             remarks.seek(0)
@@ -184,15 +184,15 @@ def _work_folder(master: str, application: str) -> Path | None:
     """Where the executors of a ``local-cluster`` keep their logs: inside pyspark, and Spark never removes it."""
     if not master.startswith("local-cluster"):
         return None
-    from pyspark.find_spark_home import _find_spark_home  # noqa: PLC0415
+    from pyspark.find_spark_home import _find_spark_home
 
     return Path(_find_spark_home()) / "work" / application
 
 
 def _explained(error: Exception, remarks: str = "") -> VeraisonError | None:
     """The mistake behind an error and what Java remarked before it, None where it is a defect."""
-    from py4j.protocol import Py4JError, Py4JNetworkError  # noqa: PLC0415
-    from pyspark.errors import AnalysisException, PySparkException  # noqa: PLC0415
+    from py4j.protocol import Py4JError, Py4JNetworkError
+    from pyspark.errors import AnalysisException, PySparkException
 
     if not isinstance(error, PySparkException | Py4JError):
         return None

@@ -127,7 +127,7 @@ def behaviour(
     arguments = program.arguments(log)
     parts = list(_parts(lead, threads))
     if len(parts) <= 1:
-        kernel.sweep(*arguments, lead, as_of, started, row, out)  # type: ignore[call-arg]
+        kernel.sweep(*arguments, lead, as_of, started, row, out)  # type: ignore[call-arg]  # a tuple of all columns
         return
     with ThreadPoolExecutor(threads) as pool:
         for done in [

@@ -174,7 +174,7 @@ def _source(function: Function) -> str:
     """What a change of the feature shows in: its module, whose helpers and constants it may use."""
     for what in (inspect.getmodule(function), function):
         try:
-            return inspect.getsource(what)  # type: ignore[arg-type]
+            return inspect.getsource(what)  # type: ignore[arg-type]  # no module is a TypeError, caught
         except (OSError, TypeError):  # a notebook's module has no file, though its functions have a source
             continue
     return function.__code__.co_code.hex()

@@ -87,7 +87,7 @@ class RateHistory:
         place : (n,) 0 for a category that training did not know: everyone's rate
         """
         found = np.empty(len(place))
-        _look_up(*self._columns, np.ascontiguousarray(place, dtype=np.int64), as_of, WEIGHT, found)  # type: ignore[call-arg]
+        _look_up(*self._columns, np.ascontiguousarray(place, dtype=np.int64), as_of, WEIGHT, found)  # type: ignore[call-arg]  # a tuple of five
         return found
 
 

@@ -91,7 +91,7 @@ def newest(source: str | Path, *, master: str) -> int | None:
     """The newest ``known_at`` of the events, None where there are none."""
     there = _there(source)
     with session(master) as spark, failures():
-        from pyspark.sql import functions as sql  # noqa: PLC0415
+        from pyspark.sql import functions as sql
 
         found = _tables(spark, there)[_EVENTS].agg(sql.max("known_at")).first()
         return None if found is None or found[0] is None else int(found[0])
@@ -123,7 +123,7 @@ def _tables(spark: "SparkSession", root: str) -> dict[int, "DataFrame"]:
 def _holds_files(spark: "SparkSession", root: str, name: str) -> bool:
     if _is_pattern(root):
         return False
-    path = spark.sparkContext._jvm.org.apache.hadoop.fs.Path(f"{root}/{name}")  # type: ignore[union-attr]
+    path = spark.sparkContext._jvm.org.apache.hadoop.fs.Path(f"{root}/{name}")  # type: ignore[union-attr]  # the JVM is there: a session runs
     files = path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration())
     return bool(files.exists(path)) and any(".parquet" in str(one.getPath()) for one in files.listStatus(path))
 
@@ -176,7 +176,7 @@ _WIDE = {
 
 def _wide(rows: "DataFrame", table: int, where: str) -> "DataFrame":
     """Rows of one table in the schema of all; SourceError where a column is missing or of another type."""
-    from pyspark.sql import functions as sql  # noqa: PLC0415
+    from pyspark.sql import functions as sql
 
     types = dict(rows.dtypes)
     where = where.removeprefix("file://")
@@ -222,7 +222,7 @@ def _through(
     chunk_rows: int,
     say: Say,
 ) -> "DataFrame":
-    from pyspark.sql.pandas.types import from_arrow_schema  # noqa: PLC0415
+    from pyspark.sql.pandas.types import from_arrow_schema
 
     tables = _tables(spark, root)
     rows = tables[_EVENTS]

@@ -176,7 +176,7 @@ _PHRASES_EN: dict[Op, _Phrase] = {
     Op.decayed: lambda o: (
         f"no {o.s} lately"
         if o.v < 0.05
-        else f"{o.s}: {_rounded(o.v)} lately (each weighs half after {_days_en(o.f.short)})"
+        else f"{o.s}: {_rounded(o.v)} lately (one of {_days_en(o.f.short)} ago counts half)"
     ),
     Op.age: lambda o: "age of the lead not known" if o.missing else f"lead created {_ago_en(o.v)}",
     Op.gap_mean: lambda o: f"{o.s}: no rhythm yet" if o.missing else f"{o.s}: every {_span_en(o.v)} on average",
@@ -219,7 +219,7 @@ _PHRASES_FR: dict[Op, _Phrase] = {
     Op.decayed: lambda o: (
         f"aucun « {o.s} » ces derniers temps"
         if o.v < 0.05
-        else f"{o.s} : {_rounded(o.v, ',')} ces derniers temps (moitié moins après {_days_fr(o.f.short)})"
+        else f"{o.s} : {_rounded(o.v, ',')} ces derniers temps (après {_days_fr(o.f.short)}, moitié moins)"
     ),
     Op.age: lambda o: "ancienneté inconnue" if o.missing else f"prospect créé {_ago_fr(o.v)}",
     Op.gap_mean: lambda o: (
@@ -364,16 +364,20 @@ def _days_fr(value: float) -> str:
     return f"{_number(value, ',')} jour" + ("" if value < 2 else "s")
 
 
+def _whole_if_long(days: float) -> float:
+    return round(days, 1 if days < 10 else 0)
+
+
 def _span_en(days: float) -> str:
     if days < 1 / 24:
         return "less than an hour"
-    return f"{_number(round(days * 24))} h" if days < 1 else _days_en(round(days, 1))
+    return f"{_number(round(days * 24))} h" if days < 1 else _days_en(_whole_if_long(days))
 
 
 def _span_fr(days: float) -> str:
     if days < 1 / 24:
         return "moins d'une heure"
-    return f"{_number(round(days * 24))} h" if days < 1 else _days_fr(round(days, 1))
+    return f"{_number(round(days * 24))} h" if days < 1 else _days_fr(_whole_if_long(days))
 
 
 def _ago_en(days: float) -> str:

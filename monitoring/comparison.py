@@ -6,8 +6,8 @@ from typing import Any
 
 from data.events import isoformat, parse_instant
 from data.log import EventLog
-from monitoring import performance, renewal
-from monitoring.renewal import Gate
+from monitoring import gate, performance
+from monitoring.gate import Gate
 from training.bundle import Bundle
 from training.landmarks import landmarks
 from veraison.errors import ModelError
@@ -65,5 +65,5 @@ def compare(
             f"{rules.gate_outcomes} are needed (monitoring.gate_outcomes)"
         )
         return Comparison(days, figures, None, few)
-    gate = renewal.compare(unseen.happened, unseen.person, first, second, rules, seed=seed)
-    return Comparison(days, figures, gate, gate.sentence(rules))
+    verdict = gate.compare(unseen.happened, unseen.person, first, second, rules, seed=seed)
+    return Comparison(days, figures, verdict, verdict.sentence(rules))

@@ -11,9 +11,13 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from data.events import isoformat
+from monitoring.chance import Usual
 from monitoring.drift import PROBABILITY, Drift
+from monitoring.estimate import Estimate
+from monitoring.expected import ALL, Conversions
 from monitoring.performance import RATIO
-from monitoring.volumes import EVERYTHING, Structure
+from monitoring.volumes import EVERYTHING, Numbers, Structure
 from training.bundle import Bundle
 from veraison.playbook import Monitoring, Playbook
 
@@ -25,7 +29,9 @@ SHOWN_COLUMNS = 5
 class Cause:
     """One thing that was seen.
 
-    kind    : ``event_silent``, ``event_new``, ``category_new``, ``score``, ``inputs``, ``calibration`` or ``column``
+    kind    : ``event_silent``, ``event_new``, ``source_silent``, ``category_new``, ``volume``, ``bots``,
+              ``late_events``, ``duplicates``, ``score``, ``inputs``, ``column``, ``calibration``, ``conversions`` or
+              ``estimate``
     name    : of what: the event, ``trait=category``, the column, the figure
     acts    : whether the policy acts on it; a drift that moves no prediction is reported only
     numbers : what was measured
@@ -45,6 +51,14 @@ class Cause:
         return _WORDS[self.kind](self)
 
 
+def _unexpected(cause: Cause) -> str:
+    numbers = cause.numbers
+    what = "leads were accepted by sales" if numbers["event"] == "ready" else "leads converted"
+    where = "" if cause.name == ALL else f" of {cause.name.partition('=')[2]!r}"
+    due = f"{numbers['expected']:.0f} were expected"
+    return f"since about {numbers['since']} {numbers['observed']} {what}{where} where {due}"
+
+
 _WORDS: dict[str, Callable[[Cause], str]] = {
     "event_silent": lambda c: (
         f"no {c.name!r} since {c.numbers['last'][:10]} (about {c.numbers['missed']} leads should have sent one"
@@ -52,17 +66,45 @@ _WORDS: dict[str, Callable[[Cause], str]] = {
     ),
     "event_new": lambda c: f"{c.name!r} is new since {c.numbers['first'][:10]} ({c.numbers['leads']} leads lately)",
     "category_new": lambda c: f"the category {c.name!r} is new ({c.numbers['share']:.0%} of new leads)",
+    "source_silent": lambda c: (
+        f"no lead of {c.name!r} since {c.numbers['last'][:10]} (about {c.numbers['missed']} should have come)"
+    ),
+    "volume": lambda c: (
+        f"{c.numbers['value']} of {c.name!r} in the newest week, "
+        f"where {c.numbers['low']} to {c.numbers['high']} are usual"
+    ),
+    "bots": lambda c: (
+        f"{c.numbers['value']} visitors acted faster than people can, where at most {c.numbers['high']} are usual: "
+        "filter bots at the source"
+    ),
+    "late_events": lambda c: (
+        f"{c.numbers['value']} events arrived more than a day late, where at most {c.numbers['high']} are usual"
+    ),
+    "duplicates": lambda c: (
+        f"{c.numbers['value']} acts were sent twice under different ids, where at most {c.numbers['high']} are usual"
+    ),
     "score": lambda c: (
         f"the scores have drifted (PSI {c.numbers['psi']:.2f}, {c.numbers['moved']:+.1f} points on average)"
     ),
-    "inputs": lambda c: f"{c.numbers['share']:.0%} of the columns have drifted",
+    "inputs": lambda c: f"the inputs have drifted, {c.numbers['columns']} columns beyond what is usual of them",
     "calibration": lambda c: (
         f"{c.numbers['value']:.2f} conversions were observed for each one expected "
         f"({c.numbers['low']:.2f} to {c.numbers['high']:.2f})"
     ),
+    "conversions": _unexpected,
+    "estimate": lambda c: (
+        f"the leads of late are harder to rank (AUC estimated at {c.numbers['value']:.2f}, "
+        f"{c.numbers['promised']:.2f} when the model learned)"
+    ),
     "column": lambda c: f"the column {c.name} has drifted (PSI {c.numbers['psi']:.2f})",
 }
 STRUCTURAL = ("event_silent", "event_new", "category_new")
+FAULTS = {
+    "bots": "Bots are in the data: a new model would learn from them. Keep them out at the source.",
+    "late_events": "Events arrive late: a new model would learn from what scores cannot know. Repair the delivery.",
+    "duplicates": "Acts arrive twice: a new model would learn from the copies. Repair the sender.",
+}
+"""Faults of the data, whatever else was seen: what is to be repaired, as a new model would not help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +123,16 @@ class Plan:
     learning  : conversions that became known between the champion's snapshot and that moment
     judging   : leads created since, whose conversion it must not know
     learnable : names of the structural causes of which it would have seen enough
+    onset     : the day since which the world is another one, where a cause tells; only landmarks after it judge
+    after     : conversions that became known between the onset and its snapshot
     """
 
     before: int | None
     learning: int
     judging: int
     learnable: frozenset[str] = frozenset()
+    onset: str | None = None
+    after: int = 0
 
 
 def structural(found: Structure, champion: Bundle, playbook: Playbook) -> list[Cause]:
@@ -102,18 +148,38 @@ def structural(found: Structure, champion: Bundle, playbook: Playbook) -> list[C
     ]
 
 
+def delivered(silent: dict[str, Numbers], volumes: dict[str, Usual], faults: dict[str, Usual]) -> list[Cause]:
+    """Causes in how much arrives and in what state.
+
+    A volume alone says nothing about any one lead: it is reported, not acted on.
+
+    silent  : sources that bring nothing any more
+    volumes : kinds and sources beyond chance
+    faults  : of the data, by the kind of cause
+    """
+    return [
+        *(Cause("source_silent", name, True, silent[name]) for name in sorted(silent)),
+        *(Cause(kind, "all events", True, faults[kind].to_dict()) for kind in sorted(faults)),
+        *(Cause("volume", name, False, volumes[name].to_dict()) for name in sorted(volumes)),
+    ]
+
+
 def distributional(drift: Drift, rules: Monitoring) -> list[Cause]:
-    """Causes in the distributions of columns and of the score; none where the chunk is too small to tell."""
+    """Causes in the distributions of columns and of the score; none where the chunk is too small to tell.
+
+    Columns that drift where the score does not move no prediction: they are reported, not acted on.
+    """
     if drift.score is None or drift.scored < rules.min_scored:
         return []
-    drifted = [column for column in drift.columns if column.psi >= rules.psi]
-    share = len(drifted) / max(len(drift.columns), 1)
+    drifted, score = drift.drifted, drift.score
+    moves = score.psi > score.limit
     found = []
-    if drift.score.psi >= rules.psi:
-        found.append(Cause("score", PROBABILITY, True, {"psi": drift.score.psi, "moved": drift.score.moved}))
-    if share >= rules.share:
-        moves = drift.score.psi >= rules.score_psi
-        found.append(Cause("inputs", "share of columns", moves, {"share": round(share, 4), "columns": len(drifted)}))
+    if moves:
+        shown = {"psi": score.psi, "limit": score.limit, "moved": score.moved}
+        found.append(Cause("score", PROBABILITY, True, shown))
+    if drifted:
+        share = round(len(drifted) / len(drift.columns), 4)
+        found.append(Cause("inputs", "all columns", moves, {"share": share, "columns": len(drifted)}))
     for column in drifted[:SHOWN_COLUMNS]:
         numbers = asdict(column)
         found.append(Cause("column", numbers.pop("name"), False, numbers))
@@ -133,6 +199,36 @@ def broken_promise(figures: dict[str, Any], rules: Monitoring) -> list[Cause]:
     return []
 
 
+def unexpected(found: Conversions | None) -> list[Cause]:
+    """Fewer or more conversions than expected, beyond chance: a cause for all leads, and for each source it shows in.
+
+    The number ``onset`` is when it began, as far as can be estimated, ISO 8601.
+    """
+    causes: list[Cause] = []
+    if found is None:
+        return causes
+    for one in found.alarms:
+        onset = found.onset(one)
+        numbers = {
+            "event": one.event,
+            "direction": one.direction,
+            "observed": int(one.observed[one.since :].sum()),
+            "expected": round(float(one.expected[one.since :].sum()), 2),
+            "since": isoformat(onset)[:10],
+            "onset": isoformat(onset),
+        }
+        causes.append(Cause("conversions", one.name if one.name == ALL else f"source={one.name}", True, numbers))
+    return causes
+
+
+def estimated(found: Estimate) -> list[Cause]:
+    """A fall of the AUC that is estimated without labels; reported only, as the mix of leads may explain it all."""
+    if found.fallen is None:
+        return []
+    numbers = {"value": round(found.chunks[-1].figures["auc"].estimated, 4), "promised": round(found.promised, 4)}
+    return [Cause("estimate", "auc", False, numbers)]
+
+
 def decide(causes: list[Cause], playbook: Playbook, *, scored: int, plan: Plan) -> Judgement:
     """One decision from all causes.
 
@@ -145,16 +241,24 @@ def decide(causes: list[Cause], playbook: Playbook, *, scored: int, plan: Plan) 
     if not acting:
         enough = scored >= rules.min_scored
         return Judgement("none", "Nothing calls for a new model." if enough else f"{few} to judge drift.")
-    reason = _why_wait(acting, playbook, plan)
+    reason = _to_repair(acting) or _why_wait(acting, playbook, plan)
     if scored < rules.min_scored and not reason:
         reason = f"{few} to act on it."
     return Judgement("hold", reason) if reason else Judgement("retrain", "A challenger is trained.")
 
 
-def _why_wait(acting: list[Cause], playbook: Playbook, plan: Plan) -> str | None:
-    """Why a challenger trained now would not help, or could not be judged; None where it would and could."""
+def _to_repair(acting: list[Cause]) -> str | None:
+    """What is to be repaired first, as no model could help; None where nothing is."""
     if EVERYTHING in [cause.name for cause in acting]:
         return "Nothing arrives any more: it is not the model that needs repair."
+    faults = [FAULTS[cause.kind] for cause in acting if cause.kind in FAULTS]
+    if not faults and all(cause.kind == "source_silent" for cause in acting):
+        return "A source brings no leads any more: no model can make up for them. Repair the source."
+    return " ".join(faults) or None
+
+
+def _why_wait(acting: list[Cause], playbook: Playbook, plan: Plan) -> str | None:
+    """Why a challenger trained now would not help, or could not be judged; None where it would and could."""
     rules, own = playbook.monitoring, journey_events(playbook)
     broken = [cause.name for cause in acting if cause.kind == "event_silent" and cause.name in own]
     if broken:
@@ -162,23 +266,34 @@ def _why_wait(acting: list[Cause], playbook: Playbook, plan: Plan) -> str | None
             f"The journey itself rests on {', '.join(map(repr, broken))}: without it there is nothing to learn. Repair "
             "the source or, where the event was renamed, name it in the playbook's [journey]."
         )
-    if plan.before is None:
-        return (
-            f"Of the leads created since the champion learned, {plan.judging} have converted within a horizon that is "
-            f"over; {rules.gate_outcomes} are needed to judge a challenger on."
-        )
+    if plan.before is None or (plan.onset is not None and plan.after < rules.gate_outcomes):
+        return _too_few(plan, rules)
     if plan.learning + plan.judging < rules.min_outcomes:
         return (
             f"{plan.learning + plan.judging} conversions are new since the champion learned, {plan.learning} to learn "
             f"from and {plan.judging} to judge on; {rules.min_outcomes} are needed."
         )
-    waiting = [cause.name for cause in acting if cause.kind in STRUCTURAL and cause.name not in plan.learnable]
-    if len(waiting) == len(acting):
+    others = [cause for cause in acting if cause.kind != "source_silent"]
+    waiting = [cause.name for cause in others if cause.kind in STRUCTURAL and cause.name not in plan.learnable]
+    if len(waiting) == len(others):
         return (
             f"A challenger could not have learned about {', '.join(map(repr, waiting))} yet: it must leave the newest "
             "outcomes unseen, and only they know of it."
         )
     return None
+
+
+def _too_few(plan: Plan, rules: Monitoring) -> str:
+    if plan.onset is None:
+        return (
+            f"Of the leads created since the champion learned, {plan.judging} have converted within a horizon that is "
+            f"over; {rules.gate_outcomes} are needed to judge a challenger on."
+        )
+    return (
+        f"It began about {plan.onset}. Of the leads scored since, {plan.judging} have converted within a horizon that "
+        f"is over, and a challenger that leaves those unseen would have learned from {plan.after} conversions since; "
+        f"{rules.gate_outcomes} of each are needed."
+    )
 
 
 def journey_events(playbook: Playbook) -> set[str]:

@@ -8,12 +8,16 @@ from typing import Any
 
 from data.events import isoformat
 from monitoring.drift import ColumnDrift, Drift
+from monitoring.journal import JOURNAL, Journal
+from monitoring.loop import Action
 from monitoring.policy import Cause, Decision
+from monitoring.quality import Quality
+from veraison.errors import VeraisonError
 from veraison.playbook import Monitoring
 
-VERDICT, JOURNAL, HTML = "monitor.json", "monitor.log.jsonl", "drift.html"
+VERDICT, HTML = "monitor.json", "drift.html"
 SHOWN = 20
-STATISTIC = "population stability index over the reference's bins, missing values being one of them (Evidently)"
+STATISTIC = "population stability index over the reference's bins, missing values being one of them"
 
 
 @dataclass(frozen=True)
@@ -26,8 +30,16 @@ class Verdict:
     promoted    : whether the challenger is the champion now
     performance : figures on matured outcomes, since the champion learned and in the newest chunk
     drift       : what was compared, the furthest drifted columns, events a week
+    data        : the newest week's bots, late events and repeats, each with its usual range
+    conversions : observed against expected week by week, None before a week is over
+    estimate    : figures without labels, beside their own past error
     gate        : champion against challenger, None where no challenger was trained
     message     : all of it in a few sentences
+    action      : what was done with a model beside deciding: ``promoted``, ``waits`` (a challenger scores in the
+                  shadow), ``asks`` (a challenger waits for a person), ``rolled_back`` (the predecessor serves
+                  again), or None
+    renewal     : name of the renewal that the run worked at; its steps are lines of the journal
+    window, shadow, guard : figures of monitoring.window, monitoring.shadow and monitoring.guard, where measured
     """
 
     decision: Decision
@@ -38,8 +50,16 @@ class Verdict:
     promoted: bool
     performance: dict[str, Any]
     drift: dict[str, Any]
+    data: dict[str, Any]
     gate: dict[str, Any] | None
     message: str
+    action: Action | None = None
+    renewal: str | None = None
+    window: dict[str, Any] | None = None
+    shadow: dict[str, Any] | None = None
+    guard: dict[str, Any] | None = None
+    conversions: dict[str, Any] | None = None
+    estimate: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON, the decision first."""
@@ -50,10 +70,18 @@ class Verdict:
             "champion": self.champion,
             "challenger": self.challenger,
             "promoted": self.promoted,
+            "action": self.action,
+            "renewal": self.renewal,
             "message": self.message,
             "gate": self.gate,
+            "window": self.window,
+            "shadow": self.shadow,
+            "guard": self.guard,
             "performance": self.performance,
+            "conversions": self.conversions,
+            "estimate": self.estimate,
             "drift": self.drift,
+            "data": self.data,
         }
 
     def to_json(self) -> str:
@@ -65,10 +93,11 @@ def describe(
     drift: Drift, events: list[dict[str, Any]], rules: Monitoring, *, as_of: int, since: int
 ) -> dict[str, Any]:
     """The comparison of inputs for the verdict; Evidently's report has every column, this the furthest."""
-    drifted = sum(column.psi >= rules.psi for column in drift.columns)
+    drifted, limits = len(drift.drifted), drift.thresholds
     return {
         "statistic": STATISTIC,
-        "threshold": rules.psi,
+        "false_alarms": rules.false_alarms,
+        "past_chunks": 0 if limits is None else limits.past,
         "since": isoformat(since),
         "until": isoformat(as_of),
         "landmarks": drift.scored,
@@ -87,14 +116,25 @@ def describe(
     }
 
 
+def describe_data(seen: Quality) -> dict[str, Any]:
+    """Data quality of the newest week; null where too little came before it to say what is usual."""
+    found = {"late": seen.late, "duplicates": seen.duplicates, "bots": seen.bots}
+    return {name: None if one is None else one.to_dict() for name, one in found.items()}
+
+
 def write(verdict: Verdict, reports: Path) -> None:
-    """Replace ``monitor.json`` as a whole and add a line to ``monitor.log.jsonl``, which is never rewritten."""
-    reports.mkdir(parents=True, exist_ok=True)
+    """Add a line to the journal, which is never rewritten, then replace ``monitor.json`` as a whole.
+
+    Raises : VeraisonError, one line, where either cannot be written
+    """
+    Journal(reports / JOURNAL).add(verdict.to_dict())
     fresh = reports / f".{VERDICT}.{os.getpid()}"
-    fresh.write_text(json.dumps(verdict.to_dict(), indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
-    with (reports / JOURNAL).open("a", encoding="utf-8") as journal:
-        journal.write(verdict.to_json() + "\n")
-    fresh.replace(reports / VERDICT)
+    try:
+        fresh.write_text(json.dumps(verdict.to_dict(), indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+        fresh.replace(reports / VERDICT)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise VeraisonError(f"{reports / VERDICT}: cannot be written ({error.strerror})") from error
 
 
 def _column(column: ColumnDrift | None) -> dict[str, Any] | None:

@@ -1,7 +1,6 @@
 """One run of monitoring, readable from top to bottom: compare, measure, decide, and on a positive decision renew."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,16 @@ import numpy as np
 from data.events import MICROS_PER_DAY, isoformat, parse_instant
 from data.log import EventLog
 from features.learning import learn
-from monitoring import drift, performance, policy, renewal, report, volumes
+from monitoring import estimate, expected, guard, loop, performance, policy, report, volumes
+from monitoring.inputs import gather, look
+from monitoring.journal import JOURNAL, Journal
+from monitoring.progress import GoOn, Work
 from monitoring.report import Verdict
+from monitoring.shadow import Served, nothing_served
 from training.bundle import Bundle
 from training.landmarks import landmarks
 from training.registry import CHAMPION, Registered, Registry
-from veraison.errors import ModelError, TrainingError
+from veraison.errors import ModelError
 from veraison.playbook import Playbook
 
 Say = Callable[[str], None]
@@ -30,70 +33,84 @@ def monitor(
     reports: Path,
     *,
     as_of: int,
+    served: Served = nothing_served,
     threads: int = 2,
     say: Say = lambda _: None,
+    go_on: GoOn = lambda _: None,
 ) -> Verdict:
     """Decide once whether the champion still fits the world, renew it if not, and write down both.
 
     as_of   : microseconds UTC; only what was known before it counts
     reports : folder of ``drift.html``, ``monitor.json``, the journal and the records of challengers
-    Returns : the verdict, the same for the same log, champion and moment
+    served  : what models served, from the prediction log; what a challenger scores in the shadow
+    go_on   : called before each step that changes anything; raises where the process is to end between two steps
+    Returns : the verdict, the same for the same log, champion, moment and journal before it
     Raises  : ModelError where there is no champion, or one that cannot be held against this playbook and moment
     """
+    work = Work(store_log, registry, playbook, reports, Journal(reports / JOURNAL), served, threads, say, go_on)
+    back = guard.keep_serving(work, as_of)
     registered, champion, snapshot = _champion(registry, playbook, as_of)
     rules, primary = playbook.monitoring, playbook.horizons.primary
     since = as_of - rules.recent_days * MICROS_PER_DAY
     pairs = landmarks(store_log, playbook, before=as_of)
 
     say(f"comparing the leads since {isoformat(since)} with those {champion.version} learned from")
-    chunk = drift.score_pairs(store_log, champion, pairs[pairs.as_of >= since], threads)
     html = reports / report.HTML
     html.unlink(missing_ok=True)
-    inputs = drift.compare(champion, chunk, html, seed=playbook.training.seed, threads=threads)
-    seen = volumes.arrivals(store_log, as_of)
-    changed = volumes.structure(store_log, seen, playbook, champion.feature_set, snapshot=snapshot)
+    watched = gather(
+        store_log, playbook, champion, pairs, snapshot=snapshot, at=as_of, since=since, threads=threads
+    )  # fmt: skip
+    seen = look(watched, as_of, html, threads=threads)
 
     say("measuring the champion where outcomes have matured")
     new = performance.matured(store_log, playbook, pairs, born_after=snapshot, at=as_of)
     figures = _performance(store_log, champion, new, playbook, as_of, threads)
     promised = _promised(registry, registered, primary)
 
+    say("counting the conversions of each week against those expected")
+    weeks = expected.conversions(store_log, champion, playbook, snapshot=snapshot, as_of=as_of, threads=threads)
+    unlabelled = estimate.estimate(
+        store_log, champion, playbook, pairs, snapshot=snapshot, as_of=as_of, threads=threads
+    )
+
     causes = [
-        *policy.structural(changed, champion, playbook),
+        *policy.structural(seen.changed, champion, playbook),
+        *policy.delivered(seen.silent, seen.volumes, seen.quality.faults),
         *policy.broken_promise(figures["newest"], rules),
-        *policy.distributional(inputs, rules),
+        *policy.unexpected(weeks),
+        *policy.distributional(seen.drift, rules),
+        *policy.estimated(unlabelled),
     ]
-    before = renewal.snapshot_for(new, rules, champion=snapshot, primary=primary, at=as_of)
-    plan = policy.Plan(None, 0, new.converted)
-    if before is not None:
-        learned = [performance.conversions_known(store_log, playbook, at) for at in (snapshot, before)]
-        unseen = new[new.pairs.born >= before]
+
+    def learnable(before: int) -> frozenset[str]:
         early = pairs[pairs.as_of < before]
         its_features = learn(store_log, playbook, early.lead, early.as_of)
-        learnable = volumes.learnable(changed, seen, its_features, snapshot=before)
-        plan = policy.Plan(before, learned[1] - learned[0], unseen.converted, learnable)
-    judgement = policy.decide(causes, playbook, scored=len(chunk), plan=plan)
-    decision, reason, renewed = judgement.decision, judgement.reason, None
-    if decision == "retrain" and before is not None:
-        try:
-            renewed = renewal.renew(
-                store_log, registry, champion, playbook, unseen,
-                before=before, reports=reports, threads=threads, say=say,
-            )  # fmt: skip
-            reason = renewed.sentence
-        except TrainingError as problem:
-            decision, reason = "hold", f"No challenger could be trained: {problem}."
+        return volumes.learnable(seen.changed, seen.arrivals, its_features, snapshot=before)
+
+    done = loop.act(
+        work, champion, loop.Seen(causes, seen.drift.scored, new, snapshot, learnable, back), as_of=as_of
+    )  # fmt: skip
     verdict = Verdict(
-        decision=decision,
+        decision=done.decision,
         causes=causes,
         as_of=isoformat(as_of),
-        champion=champion.version,
-        challenger=None if renewed is None else renewed.challenger.version,
-        promoted=renewed is not None and renewed.promoted,
+        champion=done.champion,
+        challenger=done.challenger,
+        promoted=done.promoted,
         performance={"promised": promised, **figures},
-        drift=report.describe(inputs, volumes.weekly(seen, rules.recent_days), rules, as_of=as_of, since=since),
-        gate=None if renewed is None else asdict(renewed.gate),
-        message=_message(causes, reason),
+        drift=report.describe(
+            seen.drift, volumes.weekly(seen.arrivals, rules.recent_days), rules, as_of=as_of, since=since
+        ),
+        data=report.describe_data(seen.quality),
+        conversions=None if weeks is None else weeks.to_dict(),
+        estimate=unlabelled.to_dict(),
+        gate=done.gate,
+        message=_message(causes, done.reason),
+        action=done.action,
+        renewal=done.renewal,
+        window=done.window,
+        shadow=done.shadow,
+        guard=done.guard,
     )
     report.write(verdict, reports)
     return verdict

@@ -26,20 +26,25 @@ HISTORY_DAYS = 182
 """How far back the usual pace and the longest pause of a kind are looked for."""
 MISSED = 20
 """A kind is silent where at least so many leads would have shown it by now, at its usual share of all events ..."""
-MISSED_IN_EXCHANGE = 8
-"""... or so many, where another kind appeared within `EXCHANGE_DAYS` of its last event ..."""
+MISSED_IN_EXCHANGE = 3
+"""... or so many, where a kind that was never seen before began within `EXCHANGE_DAYS` of its last event ..."""
+LEARNED = 8
+"""A model knows that a kind is silent where so many leads of those it learned from would have shown it."""
 EXCHANGE_DAYS = 14
 PAUSE = 2.0
-"""... and the pause is so many times the longest before it (mails go out every other week, fairs in spring) ..."""
-LEAST_PAUSE_DAYS = 7
-"""... and at least so long."""
+"""... and, without such an exchange, the pause is so many times the longest before it (mails go out every other week)
+..."""
+LEAST_PAUSE_DAYS = 5
+"""... and at least so long: no weekend with holidays."""
 APPEARED = 10
-"""A kind or a category appears where so many different leads of the newest chunk show it."""
+"""A kind or a category appears where so many different leads of the newest chunk show it ..."""
+NEVER_SEEN = 5
+"""... or so many where no lead had shown it before the snapshot ..."""
 GROWTH = 2.0
 """... and they are so many times as many as its share of leads before the snapshot lets expect, and beyond chance."""
 EVERYTHING = "any event"
 """The name under which the silence of all kinds together is told."""
-_TEACHING = ("identify", "group", "alias")
+TEACHING = ("identify", "group", "alias")
 _CLOSING = (Role.converted, Role.lost, Role.opted_out)
 
 Numbers = dict[str, Any]
@@ -58,30 +63,46 @@ class Structure:
 class Arrivals:
     """Every event once, in the order in which it became known before a moment.
 
-    known : (n,) microseconds UTC
-    kind  : (n,) place in `kinds`
-    lead  : (n,) code of the lead it first showed for
-    at    : the moment, microseconds UTC
+    known    : (n,) microseconds UTC
+    occurred : (n,) microseconds UTC
+    kind     : (n,) place in `kinds`
+    lead     : (n,) code of the lead it first showed for
+    at       : the moment, microseconds UTC
     """
 
     known: Ints
+    occurred: Ints
     kind: Ints
     lead: Ints
     kinds: list[str]
     at: int
+
+    def before(self, at: int) -> "Arrivals":
+        """Those known before an earlier moment."""
+        stop = int(np.searchsorted(self.known, at))
+        return Arrivals(self.known[:stop], self.occurred[:stop], self.kind[:stop], self.lead[:stop], self.kinds, at)
 
 
 def arrivals(log: EventLog, at: int) -> Arrivals:
     """The events known before `at`; an event that an identity merge shows twice counts once."""
     lead = np.repeat(np.arange(len(log.leads), dtype=np.int64), np.diff(log.offsets))
     seen = (
-        pl.DataFrame({"id": log.event_ids.to_arrow(), "known": log.known, "kind": log.kind, "lead": lead})
+        pl.DataFrame(
+            {
+                "id": log.event_ids.to_arrow(),
+                "known": log.known,
+                "occurred": log.occurred,
+                "kind": log.kind,
+                "lead": lead,
+            }
+        )
         .filter(pl.col("known") < at)
         .sort("known", "lead", maintain_order=True)
         .unique("id", keep="first", maintain_order=True)
     )
     return Arrivals(
         known=seen["known"].to_numpy(),
+        occurred=seen["occurred"].to_numpy(),
         kind=seen["kind"].to_numpy().astype(np.int64),
         lead=seen["lead"].to_numpy(),
         kinds=log.kinds,
@@ -96,13 +117,15 @@ def structure(log: EventLog, seen: Arrivals, playbook: Playbook, known: FeatureS
     snapshot : microseconds UTC, when it learned; a kind that was silent by then is silent to it
     """
     new = appeared(seen, playbook, known, snapshot=snapshot)
-    already = silent(seen, snapshot, MISSED_IN_EXCHANGE)
-    suspected = silent(seen, seen.at, MISSED_IN_EXCHANGE)
+    already = silent(seen, snapshot, LEARNED, pause=1.0)
+    alone = silent(seen, seen.at)
+    suspected = silent(seen, seen.at, MISSED_IN_EXCHANGE, pause=1.0)
+    fresh = {kind: numbers for kind, numbers in new.items() if not numbers["leads_before"]}
     return Structure(
         silent={
             kind: numbers | ({"instead": others} if others else {})
             for kind, numbers in suspected.items()
-            if kind not in already and ((others := _instead(numbers, new)) or numbers["missed"] >= MISSED)
+            if kind not in already and ((others := _instead(numbers, fresh)) or kind in alone)
         },
         appeared=new,
         categories=new_categories(log, playbook, known, snapshot=snapshot, at=seen.at),
@@ -112,13 +135,13 @@ def structure(log: EventLog, seen: Arrivals, playbook: Playbook, known: FeatureS
 def learnable(changed: Structure, seen: Arrivals, learned: FeatureSet, *, snapshot: int) -> frozenset[str]:
     """Names of the changes that a model with these features, of this snapshot, would know."""
     categories = {f"{trait.name}={category}" for trait in learned.traits for category in trait.categories}
-    silent_then = silent(seen, snapshot, MISSED_IN_EXCHANGE)
+    silent_then = silent(seen, snapshot, LEARNED, pause=1.0)
     return frozenset(
         {*changed.silent} & {*silent_then} | {*changed.appeared} & {*learned.kinds} | {*changed.categories} & categories
     )
 
 
-def silent(seen: Arrivals, at: int, least: int = MISSED) -> dict[str, Numbers]:
+def silent(seen: Arrivals, at: int, least: int = MISSED, pause: float = PAUSE) -> dict[str, Numbers]:
     """Kinds of which at least so many leads are missed at a moment: when it was last seen, and how many.
 
     Leads, not events: ten views of a page by one visitor are one accident. What is missed of a kind goes by the other
@@ -139,7 +162,7 @@ def silent(seen: Arrivals, at: int, least: int = MISSED) -> dict[str, Numbers]:
             missed = leads * (at - last) / max(last - int(known[since]), 1)
         else:
             missed = leads * (stop - upto) / (upto - since)
-        if missed >= least and at - last > max(PAUSE * longest, LEAST_PAUSE_DAYS * MICROS_PER_DAY):
+        if round(missed) >= least and at - last > max(pause * longest, LEAST_PAUSE_DAYS * MICROS_PER_DAY):
             found[EVERYTHING if code is None else seen.kinds[code]] = {"last": isoformat(last), "missed": round(missed)}
     return found
 
@@ -157,7 +180,7 @@ def appeared(seen: Arrivals, playbook: Playbook, known: FeatureSet, *, snapshot:
     found = {}
     for code in _grown(now, of_chunk, before, of_before):
         kind = seen.kinds[code]
-        if role[code] not in _CLOSING and kind not in _TEACHING and kind not in known.kinds:
+        if role[code] not in _CLOSING and kind not in TEACHING and kind not in known.kinds:
             first = isoformat(int(seen.known[seen.kind == code][0]))
             found[kind] = {"first": first, "leads": int(now[code]), "leads_before": int(before[code])}
     return found
@@ -226,5 +249,6 @@ def _spread(lead: Ints, code: Ints | Codes, size: int) -> tuple[Ints, int]:
 def _grown(now: Ints, of_chunk: int, before: Ints, of_before: int) -> list[int]:
     """Codes that enough leads of the chunk show, and more than chance makes of the share there was before."""
     expected = before / max(of_before, 1) * of_chunk
-    bound = np.maximum(APPEARED, GROWTH * expected + 3 * np.sqrt(expected))
+    least = np.where(before > 0, APPEARED, NEVER_SEEN)
+    bound = np.maximum(least, GROWTH * expected + 3 * np.sqrt(expected))
     return np.flatnonzero(now >= bound).tolist()

@@ -1,5 +1,6 @@
 """Who may do what: the key or the login a request carries, and what a route asks for."""
 
+import asyncio
 import base64
 import math
 import time
@@ -15,6 +16,7 @@ from serving import keys
 from serving.hosts import is_local
 from serving.keys import Key, Scope
 from serving.limits import Limiter
+from serving.paths import asked_path
 from serving.people import LOCAL
 from serving.problems import CHALLENGE, Problem, unauthorized
 from serving.sessions import Sessions
@@ -34,11 +36,13 @@ class Viewer:
     name      : of a person or a key; `serving.people.LOCAL` where pages are open to this machine
     seller    : whose leads are seen, beside those of nobody; None for everyone's
     logged_in : whether there is something to log out of
+    may_judge : whether they may say what became of a lead
     """
 
     name: str
     seller: str | None = None
     logged_in: bool = False
+    may_judge: bool = True
 
 
 class LoginNeeded(Exception):  # noqa: N818 (no error)
@@ -69,6 +73,7 @@ class Access:
         self._open_pages = settings.open_pages
         self._timer = timer
         self._keys: dict[str, tuple[float, Key]] = {}
+        self._looking: dict[str, asyncio.Future[Key | None]] = {}
         rate = settings.rate_per_key or math.inf
         self._asked = Limiter(rate, max(rate, 1.0), timer)
         self.sessions = Sessions(
@@ -90,6 +95,17 @@ class Access:
 
         return allowed
 
+    async def judge(self, request: Request) -> Key:
+        """The dependency of the route by which sales say what became of a lead: a key that may; else 401, 403 or 429.
+
+        A seller's key may, of the leads it sees. One that reads everyone's leads and sends nothing in may not.
+        """
+        key = await self._held(request, CHALLENGE)
+        if not key.may_judge:
+            raise Problem(403, "forbidden", "the key lacks the scope: ingest (a seller's own key does without)")
+        self.sessions.check_origin(request)
+        return key
+
     async def page(self, request: Request) -> Viewer:
         """A page's dependency: who looks, and that a form was sent by them.
 
@@ -104,32 +120,45 @@ class Access:
     async def _viewer(self, request: Request) -> Viewer:
         if "authorization" in request.headers:
             key = await self._allowed(request, "read", PAGE_CHALLENGE)
-            return Viewer(key.name, key.seller)
+            return Viewer(key.name, key.seller, may_judge=key.may_judge)
         if request.cookies and (found := await run_in_threadpool(self.sessions.current, request)):
             return Viewer(found[1].name, found[1].seller, logged_in=True)
         if self._open_pages and is_local(request):
             return Viewer(LOCAL)
         if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
-            path = quote(request.url.path) + (f"?{request.url.query}" if request.url.query else "")
+            path = asked_path(request) + (f"?{request.url.query}" if request.url.query else "")
             raise LoginNeeded(path, request.query_params.get("lang"))
         raise unauthorized("a login is needed, or a key as the user name of Basic", PAGE_CHALLENGE)
 
     async def _allowed(self, request: Request, needed: Scope, challenge: str) -> Key:
+        key = await self._held(request, challenge)
+        if not key.allows(needed):
+            raise Problem(403, "forbidden", f"the key lacks the scope: {needed}")
+        return key
+
+    async def _held(self, request: Request, challenge: str) -> Key:
         sent = credential(request.headers.get("authorization"))
         if sent is None:
             raise unauthorized("a key is needed: Authorization: Bearer KEY, or Basic with it as the user", challenge)
         digest = keys.hashed(sent)
-        key = self._remembered(digest) or await run_in_threadpool(self._looked_up, digest)
+        key = self._remembered(digest) or await self._found(digest)
         if key is None or not key.holds(self._clock()):
             raise unauthorized("the key is not known or no longer holds", challenge)
         self._asked.demand(digest)
-        if not key.allows(needed):
-            raise Problem(403, "forbidden", f"the key lacks the scope: {needed}")
         return key
 
     def _remembered(self, digest: str) -> Key | None:
         at, key = self._keys.get(digest, (-math.inf, None))
         return key if self._timer() - at < REMEMBERED else None
+
+    async def _found(self, digest: str) -> Key | None:
+        """The key as the store has it; who asks while somebody else looks waits for what they find."""
+        looking = self._looking.get(digest)
+        if looking is None:
+            looking = asyncio.ensure_future(run_in_threadpool(self._looked_up, digest))
+            self._looking[digest] = looking
+            looking.add_done_callback(lambda _: self._looking.pop(digest))
+        return await asyncio.shield(looking)  # who goes away takes nobody else's answer along
 
     def _looked_up(self, digest: str) -> Key | None:
         at = self._timer()  # from before the look: what is revoked meanwhile counts as of then

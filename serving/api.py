@@ -2,73 +2,51 @@
 
 import re
 from dataclasses import asdict
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from data.events import Event, Rejection, isoformat, parse_instant
-from data.parse import MAX_ID
+from data.journey import Status
 from data.store import Store
 from features.words import Language
-from serving import bodies, formats
+from serving import bodies, formats, meters, scoring
 from serving.access import Access
+from serving.asked import EXAMPLES, MAX_BATCH, MAX_REASONS, BatchRequest, Message, ScoreRequest
 from serving.bodies import Body
-from serving.details import in_detail
-from serving.formats import Accepted
+from serving.formats import Accepted, Format
 from serving.hooks import Hooks
 from serving.intake import Intake, Taken, judged_message
 from serving.keys import Key
 from serving.leads import Lead, Leads
 from serving.models import ModelHolder
-from serving.problems import JSON, Problem, ProblemDocument, invalid
-from serving.scorer import SHOWN_REASONS, Scores
-from serving.trend import with_trends
+from serving.openapi import (
+    BODY_PROBLEMS,
+    HOOK_EXAMPLE,
+    HOOKED,
+    NO_MAPPING,
+    NOT_FOUND,
+    PROBLEMS,
+    answers,
+    asks,
+    example,
+    schema_of,
+)
+from serving.paths import LeadPath
+from serving.problems import JSON, Problem, invalid
+from serving.scorer import SHOWN_REASONS
+from serving.scoring import Question
+from serving.together import Together
 from veraison import __version__
+from veraison import answers as told
 
-MAX_BATCH = 1_000
-MAX_LEADS = 10_000
-MAX_REASONS = 50
 MAX_LISTED = 1_000
+SMALL_BODY = 16_384
 
 Asked = TypeVar("Asked", bound=BaseModel)
-StatusName = Literal["scored", "too_early", "not_started", "merged", "converted", "lost", "opted_out"]
-
-
-def _printable(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("an id is printable text")
-    return text
-
-
-LeadId = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID), AfterValidator(_printable)]
-
-
-class BatchRequest(BaseModel):
-    """Messages of the Segment spec; other members that Segment's clients send beside them are ignored."""
-
-    batch: list[Any]
-
-
-class ScoreRequest(BaseModel):
-    """Leads by id, or the events themselves."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    lead_ids: Annotated[list[LeadId] | None, Field(min_length=1, max_length=MAX_LEADS)] = None
-    events: Annotated[list[dict[str, Any]] | None, Field(min_length=1, max_length=MAX_LEADS)] = None
-    as_of: str | None = None
-    lang: Language = "en"
-    reasons: Annotated[int, Field(ge=0, le=MAX_REASONS)] = SHOWN_REASONS
-    details: bool | None = None
-    trend: bool = False
-
-    @model_validator(mode="after")
-    def _says_whom(self) -> "ScoreRequest":
-        if self.lead_ids is None and self.events is None:
-            raise ValueError('lead_ids or events must say whom to score, such as {"lead_ids": ["L42"]}')
-        return self
 
 
 def moment(text: str, path: str = "as_of") -> int:
@@ -86,39 +64,27 @@ _LOST_PLUS = re.compile(r" (?=\d\d:?\d\d$)")
 """In a query a plus that is not percent-encoded is a space: ``2026-03-01T09:12:00 01:00``."""
 
 
-def _asked(text: Annotated[str | None, Query(alias="as_of", max_length=40)] = None) -> int | None:
+_MOMENT = Query(
+    alias="as_of", max_length=40,
+    description="The moment to look from, ISO 8601 with a zone; now where none is given.",
+    examples=["2026-03-02T08:00:00Z"], json_schema_extra={"format": "date-time"},
+)  # fmt: skip
+
+
+def _asked(text: Annotated[str | None, _MOMENT] = None) -> int | None:
     if text is None:
         return None
     return moment(_LOST_PLUS.sub("+", text))
 
 
 AsOf = Annotated[int | None, Depends(_asked)]
-Reasons = Annotated[int, Query(ge=0, le=MAX_REASONS)]
-LeadPath = Annotated[str, Path(max_length=MAX_ID)]
-
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": ProblemDocument, "description": text, "content": {"application/problem+json": {}}}
-    for status, text in {
-        401: "No key, or one that does not hold",
-        403: "The key lacks the scope",
-        422: "A value is not allowed",
-        429: "Too many requests with this key; Retry-After says when to come back",
-        503: "There is no model yet",
-    }.items()
-}
-_BODY_PROBLEMS = PROBLEMS | {
-    status: PROBLEMS[422] | {"description": text}
-    for status, text in {
-        400: "Not JSON",
-        413: "Too much at once",
-        415: "An encoding other than gzip",
-        429: "Too much is waiting already, or too many requests with this key; Retry-After says when to try again",
-    }.items()
-}
-_NO_MAPPING: dict[int | str, dict[str, Any]] = {404: PROBLEMS[422] | {"description": "There is no such mapping"}}
-NOT_FOUND: dict[int | str, dict[str, Any]] = {
-    404: PROBLEMS[422] | {"description": "Nothing of this lead is known at that moment"}
-}
+Lang = Annotated[Language, Query(description="Language of the reasons.", examples=["fr"])]
+Reasons = Annotated[
+    int, Query(ge=0, le=MAX_REASONS, description="How many reasons; the rest is one more.", examples=[8])
+]
+MappingPath = Annotated[
+    str, Path(max_length=100, description="Name of the mapping, without `.toml`.", examples=["hubspot"])
+]
 
 
 def seen_by_reader(leads: Leads, access: Access) -> Any:
@@ -136,6 +102,7 @@ def router(leads: Leads, intake: Intake, access: Access, store: Store, models: M
     found = APIRouter(prefix="/v1")
     may_ingest, may_read = Depends(access.scope("ingest")), Depends(access.scope("read"))
     seen = seen_by_reader(leads, access)
+    together = Together(scoring.answers)
 
     def batch(key: Annotated[Key, may_ingest], body: Body) -> JSON:
         """Take up to 1,000 messages of the Segment spec; answered when they are durable.
@@ -149,8 +116,8 @@ def router(leads: Leads, intake: Intake, access: Access, store: Store, models: M
 
     for path in ("/batch", "/import"):  # Segment's clients know it by either name
         found.add_api_route(
-            path, batch, methods=["POST"], responses=_BODY_PROBLEMS, openapi_extra=_body(BatchRequest),
-            operation_id=path[1:], summary="Events in",
+            path, batch, methods=["POST"], responses=answers(told.Taken) | BODY_PROBLEMS, operation_id=path[1:],
+            summary="Events in", openapi_extra=asks("ingest", "events", schema_of(BatchRequest), example(BatchRequest)),
         )  # fmt: skip
 
     def single(kind: str) -> None:
@@ -160,18 +127,19 @@ def router(leads: Leads, intake: Intake, access: Access, store: Store, models: M
             return JSON(_taken(intake.take([message], trusted=key.allows("admin"))))
 
         found.add_api_route(
-            f"/{kind}", one, methods=["POST"], responses=_BODY_PROBLEMS,
-            openapi_extra=_body(None), operation_id=kind, summary=f"One {kind} message in",
+            f"/{kind}", one, methods=["POST"], responses=answers(told.Taken) | BODY_PROBLEMS, operation_id=kind,
+            summary=f"One {kind} message in",
+            openapi_extra=asks("ingest", "events", schema_of(Message), EXAMPLES[kind]),
         )  # fmt: skip
 
     for kind in ("track", "identify", "page", "screen", "group", "alias"):
         single(kind)
 
     @found.post(
-        "/hooks/{mapping}", responses=_BODY_PROBLEMS | _NO_MAPPING, openapi_extra=_body(None),
-        operation_id="hook", summary="A sender's own webhook in",
+        "/hooks/{mapping}", responses=answers(told.HookTaken) | BODY_PROBLEMS | NO_MAPPING, operation_id="hook",
+        openapi_extra=asks("ingest", "events", HOOKED, HOOK_EXAMPLE), summary="A sender's own webhook in",
     )  # fmt: skip
-    def hook(key: Annotated[Key, may_ingest], mapping: Annotated[str, Path(max_length=100)], body: Body) -> JSON:
+    def hook(key: Annotated[Key, may_ingest], mapping: MappingPath, body: Body) -> JSON:
         """Take what another system posts as it is: a mapping of the workspace says what it means.
 
         The body is one JSON object, or an array of at most 1,000. `ignored` counts the rows that the mapping makes
@@ -181,10 +149,11 @@ def router(leads: Leads, intake: Intake, access: Access, store: Store, models: M
         return JSON(_taken(intake.take_records(records)) | {"ignored": ignored})
 
     @found.post(
-        "/score", responses=_BODY_PROBLEMS | formats.DESCRIBED, openapi_extra=_body(ScoreRequest),
-        operation_id="score", summary="Scores out, with reasons",
+        "/score", responses=answers(told.Scores, tables=formats.COLUMNS) | BODY_PROBLEMS, operation_id="score",
+        openapi_extra=asks("read", "scores", schema_of(ScoreRequest), {"lead_ids": ["L42"], "lang": "fr"}),
+        summary="Scores out, with reasons",
     )  # fmt: skip
-    def score(leads: Annotated[Leads, seen], body: Body, accepted: Accepted) -> Response:
+    async def score(leads: Annotated[Leads, seen], body: Body, accepted: Accepted) -> Response:
         """Score leads by id, or the people in a list of events without storing any of it.
 
         Scores by id at the service's own moment (no as_of) are kept in the prediction log. With details, which are
@@ -192,41 +161,32 @@ def router(leads: Leads, intake: Intake, access: Access, store: Store, models: M
         each reason, what is missing, comparisons, and how the score has moved in seven days; with trend the last of
         these is given of many leads too. As Arrow or Parquet, the answer has the columns of `veraison score`.
         """
-        asked = _read(ScoreRequest, body)
-        as_table = accepted != "json"
-        if as_table and (asked.details or asked.trend):
-            raise Problem(422, "invalid", "details and trend are no columns; ask for them in JSON")
-        as_of = leads.clock() if asked.as_of is None else moment(asked.as_of)
-        if asked.events is not None:
-            events = _events(asked.events, leads.clock())
-            scores, log = leads.from_events(events, as_of, asked.lead_ids)
-        else:
-            scores, log = leads.scored(asked.lead_ids or [], as_of)
-        if not as_table and (len(scores) == 1 if asked.details is None else asked.details):
-            rows = [in_detail(scores, log, place, asked.lang, asked.reasons) for place in range(len(scores))]
-        else:
-            rows = scores.rows(asked.lang, asked.reasons)
-            if asked.trend:
-                rows = with_trends(rows, scores, log, asked.lang)
-        if asked.events is None and asked.as_of is None:
-            leads.log(scores, rows)
-        if as_table:
-            return formats.table(scores.table(asked.lang, asked.reasons), accepted)
-        return JSON(answer(scores, as_of) | {"scores": [row.to_dict() for row in rows]})
+        if len(body) > SMALL_BODY:  # the loop answers others meanwhile
+            return await run_in_threadpool(lambda: scoring.answer(_question(leads, body, accepted)))
+        asked = _question(leads, body, accepted)
+        return await (together.ask(asked) if asked.is_small else run_in_threadpool(scoring.answer, asked))
 
-    @found.get("/leads/{lead_id:path}", responses=PROBLEMS | NOT_FOUND, operation_id="lead", summary="One lead")
+    @found.get(
+        "/leads/{lead_id:path}", responses=answers(told.Lead) | PROBLEMS | NOT_FOUND, operation_id="lead",
+        openapi_extra=asks("read", "scores"), summary="One lead",
+    )  # fmt: skip
     def one_lead(
         leads: Annotated[Leads, seen],
         lead_id: LeadPath,
         as_of: AsOf,
-        lang: Language = "en",
+        lang: Lang = "en",
         reasons: Reasons = SHOWN_REASONS,
     ) -> JSON:
         """The explained score of one lead, what is known of it, and its visible events, newest first."""
         found = leads.lead(lead_id, leads.clock() if as_of is None else as_of, language=lang, shown=reasons)
+        row = found.row
+        meters.scored([Status[row.status]], [] if row.score is None else [row.score])
         return JSON(_in_detail(found))
 
-    @found.get("/status", dependencies=[may_read], responses=PROBLEMS, operation_id="status", summary="What serves")
+    @found.get(
+        "/status", dependencies=[may_read], responses=answers(told.Status) | PROBLEMS, operation_id="status",
+        openapi_extra=asks("read", "service"), summary="What serves",
+    )  # fmt: skip
     def status() -> JSON:
         """Which model serves, on what it was trained, and what the store holds."""
         return JSON(service_status(store, models))
@@ -264,6 +224,24 @@ def _read(model: type[Asked], body: bytes) -> Asked:
         raise invalid(error) from None
 
 
+def _question(leads: Leads, body: bytes, form: Format) -> Question:
+    asked = _read(ScoreRequest, body)
+    if form != "json" and (asked.details or asked.trend):
+        raise Problem(422, "invalid", "details and trend are no columns; ask for them in JSON")
+    return Question(
+        leads=leads,
+        lead_ids=asked.lead_ids,
+        events=None if asked.events is None else _events(asked.events, leads.clock()),
+        as_of=leads.clock() if asked.as_of is None else moment(asked.as_of),
+        language=asked.lang,
+        reasons=asked.reasons,
+        details=asked.details,
+        trend=asked.trend,
+        form=form,
+        logged=asked.events is None and asked.as_of is None,
+    )
+
+
 def _events(messages: list[dict[str, Any]], now: int) -> list[Event]:
     events = []
     for place, message in enumerate(messages):
@@ -282,11 +260,6 @@ def _taken(taken: Taken) -> dict[str, Any]:
     }
 
 
-def answer(scores: Scores, as_of: int) -> dict[str, Any]:
-    """What every answer of scores begins with."""
-    return {"as_of": isoformat(as_of), "model_version": scores.bundle.version}
-
-
 def _in_detail(lead: Lead) -> dict[str, Any]:
     return lead.row.to_dict() | {
         "merged_into": lead.merged_into,
@@ -296,8 +269,3 @@ def _in_detail(lead: Lead) -> dict[str, Any]:
             for one in lead.timeline
         ],
     }
-
-
-def _body(model: type[BaseModel] | None) -> dict[str, Any]:
-    schema = {"type": "object"} if model is None else model.model_json_schema()
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}

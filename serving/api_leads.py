@@ -1,7 +1,7 @@
 """Version 1 of the HTTP API, what is said of leads: lists page by page, and what the people behind them may ask for."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import numpy as np
@@ -13,30 +13,45 @@ from data.erasure import erase
 from data.events import isoformat
 from data.export import export
 from data.store import Store
-from features.words import Language
 from serving import formats
 from serving.access import Access
-from serving.api import (
-    MAX_LISTED,
-    NOT_FOUND,
-    PROBLEMS,
-    AsOf,
-    LeadPath,
-    Reasons,
-    StatusName,
-    answer,
-    moment,
-    seen_by_reader,
-)
+from serving.api import MAX_LISTED, AsOf, Lang, Reasons, moment, seen_by_reader
 from serving.formats import Accepted
 from serving.leads import Leads, Ranking
 from serving.listing import Cursor, Sort, Wanted, page
+from serving.openapi import CONFLICT, NOT_FOUND, PROBLEMS, answers, asks
+from serving.paths import LeadPath
 from serving.problems import JSON, Problem
 from serving.scorer import SHOWN_REASONS
+from serving.scoring import heading
+from veraison.answers import Erased, Export, LeadsPage, StatusName
 
-_CONFLICT = {409: PROBLEMS[422] | {"description": "Another model serves than the one that made the page before"}}
-Score = Annotated[float | None, Query(ge=0, le=100, allow_inf_nan=False)]
-Word = Annotated[str | None, Query(min_length=1, max_length=256)]
+
+def _told(text: str, shown: object, **bounds: Any) -> Any:
+    return Query(description=text, examples=[shown], **bounds)
+
+
+_BOUNDS: dict[str, Any] = {"ge": 0, "le": 100, "allow_inf_nan": False}
+_WORD: dict[str, Any] = {"min_length": 1, "max_length": 256}
+MinScore = Annotated[float | None, _told("The lowest score that is listed.", 60, **_BOUNDS)]
+MaxScore = Annotated[float | None, _told("The highest score that is listed.", 100, **_BOUNDS)]
+Grade = Annotated[str | None, _told("Leads of this grade only.", "A", **_WORD)]
+Owner = Annotated[str | None, _told("Leads of this seller only, whatever its case.", "Petit", **_WORD)]
+Since = Annotated[
+    str | None,
+    _told(
+        "Leads of which something became known since this moment.",
+        "2026-03-01T00:00:00Z",
+        max_length=40,
+        json_schema_extra={"format": "date-time"},
+    ),
+]
+Order = Annotated[Sort, _told("Which lead comes first; with a minus, the other way round.", "score")]
+Limit = Annotated[int, _told("Leads on a page.", 50, ge=1, le=MAX_LISTED)]
+CursorText = Annotated[
+    str | None, _told("`next` of the page before; the first page where there is none.", "WzE3", max_length=4_000)
+]
+OfStatus = Annotated[StatusName, _told("Leads of this status.", "scored")]
 
 
 def router(leads: Leads, access: Access, store: Store) -> APIRouter:
@@ -45,24 +60,24 @@ def router(leads: Leads, access: Access, store: Store) -> APIRouter:
     seen, may_do_all = seen_by_reader(leads, access), Depends(access.scope("admin"))
 
     @found.get(
-        "/leads", responses=PROBLEMS | _CONFLICT | formats.DESCRIBED, operation_id="leads",
-        summary="Leads, the best first",
+        "/leads", responses=answers(LeadsPage, tables=formats.COLUMNS, pages=True) | PROBLEMS | CONFLICT,
+        operation_id="leads", openapi_extra=asks("read", "scores"), summary="Leads, the best first",
     )  # fmt: skip
     def listed(
         leads: Annotated[Leads, seen],
         request: Request,
         accepted: Accepted,
         as_of: AsOf,
-        sort: Sort = "score",
-        limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 50,
-        cursor: Annotated[str | None, Query(max_length=4_000)] = None,
-        status: StatusName = "scored",
-        min_score: Score = None,
-        max_score: Score = None,
-        grade: Word = None,
-        owner: Word = None,
-        changed_since: Annotated[str | None, Query(max_length=40)] = None,
-        lang: Language = "en",
+        sort: Order = "score",
+        limit: Limit = 50,
+        cursor: CursorText = None,
+        status: OfStatus = "scored",
+        min_score: MinScore = None,
+        max_score: MaxScore = None,
+        grade: Grade = None,
+        owner: Owner = None,
+        changed_since: Since = None,
+        lang: Lang = "en",
         reasons: Reasons = SHOWN_REASONS,
     ) -> Response:
         """List the leads of one status, the best first; `leads_in_all` and `counts` speak of everyone.
@@ -91,11 +106,12 @@ def router(leads: Leads, access: Access, store: Store) -> APIRouter:
             if row.status != "unknown"  # erased by somebody else since the ranking was made
         ]
         everyone = {"sort": sort, "leads_in_all": len(ranking.lead_ids), "counts": ranking.counts, "next": following}
-        return JSON(answer(scores, ranking.as_of) | everyone | {"leads": rows}, headers=headers)
+        return JSON(heading(scores, ranking.as_of) | everyone | {"leads": rows}, headers=headers)
 
     @found.get(
-        "/leads/{lead_id:path}/export", dependencies=[may_do_all], responses=PROBLEMS | NOT_FOUND,
-        operation_id="export", summary="Everything held of a person",
+        "/leads/{lead_id:path}/export", dependencies=[may_do_all], operation_id="export",
+        responses=answers(Export) | PROBLEMS | NOT_FOUND, openapi_extra=asks("admin", "rights"),
+        summary="Everything held of a person",
     )  # fmt: skip
     def exported(lead_id: LeadPath) -> JSON:
         """Everything held of a person, whichever of its ids is given: ids, events, traits, scores, quarantine.
@@ -105,8 +121,8 @@ def router(leads: Leads, access: Access, store: Store) -> APIRouter:
         return JSON(export(store, lead_id))
 
     @found.delete(
-        "/leads/{lead_id:path}", dependencies=[may_do_all], responses=PROBLEMS | NOT_FOUND, operation_id="erase",
-        summary="Erase a person",
+        "/leads/{lead_id:path}", dependencies=[may_do_all], responses=answers(Erased) | PROBLEMS | NOT_FOUND,
+        operation_id="erase", openapi_extra=asks("admin", "rights"), summary="Erase a person",
     )  # fmt: skip
     def erased(lead_id: LeadPath) -> JSON:
         """Erase a person for good, under all its ids, and refuse whatever comes under them from now on.

@@ -15,15 +15,38 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from data.store import Store
-from serving import api, api_leads, login, pages, problems
+from serving import (
+    api,
+    api_feedback,
+    api_leads,
+    asked,
+    card,
+    login,
+    meters,
+    openapi,
+    page_lead,
+    page_monitoring,
+    page_today,
+    pages,
+    paths,
+    problems,
+    record,
+    reference,
+)  # fmt: skip
 from serving.access import Access, LoginNeeded
+from serving.card_links import CardLinks
+from serving.desk import Desk
+from serving.dossier import Dossiers
+from serving.feedback import Said
 from serving.hooks import Hooks
 from serving.intake import Intake
 from serving.leads import Leads
+from serving.logs import HEADER, Requests, request_id
 from serving.models import ModelHolder
 from serving.problems import Problem
 from serving.sessions import COOKIES, is_https
 from serving.settings import AccessSettings
+from serving.verdicts import Journal
 from veraison import __version__
 from veraison.errors import ModelError, UnknownLeadError
 from veraison.playbook import Playbook
@@ -67,13 +90,19 @@ def create_app(
     *,
     settings: AccessSettings | None = None,
     mappings: Path | None = None,
+    journal: Journal | None = None,
+    mlflow: str | None = None,
+    log_requests: bool = False,
 ) -> FastAPI:
-    """The API under ``/v1`` and the pages at ``/`` and ``/leads``, on one store and the model that serves now.
+    """The API under ``/v1`` and the pages at ``/``, ``/today``, ``/leads``, on one store and the model that serves now.
 
     playbook : says by which traits people in a stateless body are linked; a score uses its bundle's own
     clock    : microseconds UTC
     settings : who gets in, and how often
     mappings : folder of the firm's own mappings for webhooks, beside those that are shipped
+    journal  : what monitoring has decided
+    mlflow   : MLflow's tracking address, linked where it is one of the web
+    log_requests : write a line for every request
     """
     settings = settings or AccessSettings()
     app = FastAPI(
@@ -82,17 +111,43 @@ def create_app(
         summary="How mature is this lead, why, and when will it be ready?",
         docs_url=None,  # both pages would load scripts from elsewhere
         redoc_url=None,
+        # FastAPI's own spans and logs would carry addresses with ids in them, wherever somebody sets up OpenTelemetry
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
     )
     access = Access(store, clock, settings)
     app.state.sessions = access.sessions
     leads = Leads(store, models, playbook, clock)
     app.include_router(api_leads.router(leads, access, store))
-    app.include_router(api.router(leads, Intake(store, clock), access, store, models, Hooks(mappings)))
+    intake = Intake(store, clock)
+    desk = Desk(store, intake, playbook, clock)
+    records = record.Records(store, models, clock)
+    app.include_router(api_feedback.router(leads, access, desk))
+    app.include_router(record.api(records, access))
+    journal = journal or Journal(None)
+    app.include_router(page_monitoring.api(journal, access))
+    links = CardLinks(store)
+    app.include_router(card.api(leads, access, links, settings))
+    app.include_router(card.pages(leads, links, settings))
+    app.include_router(api.router(leads, intake, access, store, models, Hooks(mappings)))
     app.mount("/static", StaticFiles(directory=pages.HERE / "static"), name="static")
+    app.include_router(reference.router(app, settings.public_url))
     app.include_router(login.router(store, access, settings, pages.page))
     app.include_router(pages.router(leads, access))
+    app.include_router(page_today.router(leads, access))
+    app.include_router(record.pages(records, access))
+    app.include_router(page_monitoring.pages(leads, models, journal, access, mlflow))
+    app.include_router(page_lead.router(leads, Dossiers(store), access, desk))  # last: an id may hold a slash
+    app.add_middleware(paths.Coded)
     app.add_middleware(_Headers, public_url=settings.public_url)
+    app.add_middleware(Requests, every=log_requests)
     _explain_errors(app)
+    openapi.describe(app, (asked.BatchRequest, asked.ScoreRequest, asked.Message, Said, card.CardAsked))
     return app
 
 
@@ -104,6 +159,8 @@ def _explain_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Problem)
     def _(request: Request, error: Problem) -> Response:
+        if error.status == 429:
+            meters.REFUSED.labels(error.kind).inc()
         return explained(request, error)
 
     @app.exception_handler(LoginNeeded)
@@ -136,7 +193,8 @@ def _explain_errors(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     def _(request: Request, error: Exception) -> Response:
         detail = "something failed on our side; the server's log says what"
-        headers = {**_HEADERS, "Content-Security-Policy": POLICY}  # this answer does not pass the middleware
+        # this answer does not pass the middleware
+        headers = {**_HEADERS, "Content-Security-Policy": POLICY, HEADER: request_id(request.scope) or ""}
         return explained(request, Problem(500, "internal", detail, headers))
 
 

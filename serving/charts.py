@@ -1,12 +1,12 @@
 """A score as a picture: the waterfall from where every lead starts, reason by reason, to the score. SVG, no script."""
 
-import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
+from serving.points import whole_account
 from serving.scorer import ExplainedScore
 from serving.translations import Words, sentence
 
@@ -20,10 +20,8 @@ _COLOURS: dict[Kind, str] = {
     "limit": "#5c5560",
     "score": "#571d46",
 }
-_FONT = "-apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'Liberation Sans', sans-serif"
-_LAST_BITS = 1e-6
-"""A score and the sum of its points are equal to 1e-9; more than this apart, a limit of the scale lies between."""
-_INK, _FAINT, _GRID = "#2a2230", "#6b6370", "#e7e1e4"
+FONT = "-apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'Liberation Sans', sans-serif"
+INK, FAINT, GRID = "#2a2230", "#6b6370", "#e7e1e4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,37 +47,19 @@ def steps(row: ExplainedScore, words: Words) -> tuple[Step, ...]:
     """
     if row.score is None or row.base is None:
         return ()
-    values = [row.base, *(reason.points for reason in row.reasons)]
-    total, score = math.fsum(values), round(row.score)
-    limited = abs(total - row.score) > _LAST_BITS
-    whole = largest_remainder(values, round(total) if limited else score)
-    found = [Step("start", words("start"), whole[0], row.base, row.base)]
+    start, whole = whole_account(row)
+    score, cut = round(row.score), round(row.score) - start - sum(whole)
+    found = [Step("start", words("Where every lead starts"), start, row.base, row.base)]
     at = row.base
-    for reason, points in zip(row.reasons, whole[1:], strict=True):
+    for reason, points in zip(row.reasons, whole, strict=True):
         found.append(
             Step("fall" if reason.points < 0 else "rise", sentence(reason.text), points, at, at + reason.points)
         )
         at += reason.points
-    if score != sum(whole):
-        found.append(Step("limit", words("limit"), score - sum(whole), total, row.score))
-    found.append(Step("score", words("score"), score, row.score, row.score))
+    if cut:
+        found.append(Step("limit", words("Limit of the scale"), cut, at, row.score))
+    found.append(Step("score", words("Score"), score, row.score, row.score))
     return tuple(found)
-
-
-def largest_remainder(values: Sequence[float], total: int) -> list[int]:
-    """Whole numbers near the values that add up to `total`, their sum rounded to a neighbour.
-
-    >>> largest_remainder([50.3, 0.4, 0.4], 51)
-    [50, 1, 0]
-    >>> largest_remainder([50.2, 12.6, -4.7], 58)
-    [50, 13, -5]
-    """
-    whole = [math.floor(value) for value in values]
-    missing = total - sum(whole)
-    by_remainder = sorted(range(len(values)), key=lambda place: whole[place] - values[place])
-    for place in by_remainder[:missing]:
-        whole[place] += 1
-    return whole
 
 
 @lru_cache(maxsize=128)
@@ -110,8 +90,8 @@ def waterfall(account: tuple[Step, ...], words: Words, size: Size = "wide") -> s
     scale = alt.Scale(domain=[low, high], range=[left + 6, width - 30], nice=False, zero=False)
     ticks = [tick for tick in range(0, 101, 10 if high - low <= 70 else 20) if low <= tick <= high]
     axis = alt.Axis(
-        values=ticks, title=words("axis"), orient="bottom", domain=False, ticks=False, gridColor=_GRID,
-        labelColor=_FAINT, titleColor=_FAINT, titleFontWeight="normal", labelFontSize=12, titleFontSize=12,
+        values=ticks, title=words("score"), orient="bottom", domain=False, ticks=False, gridColor=GRID,
+        labelColor=FAINT, titleColor=FAINT, titleFontWeight="normal", labelFontSize=12, titleFontSize=12,
         titleAnchor="end",
     )  # fmt: skip
     x = alt.X("low:Q", scale=scale, axis=axis)
@@ -135,7 +115,7 @@ def waterfall(account: tuple[Step, ...], words: Words, size: Size = "wide") -> s
             x=alt.X("tip:Q", scale=scale), y=y(), text="points:N", color=colour
         ),
         data.mark_text(
-            align="left", baseline="middle", fontSize=13, color=_INK, lineBreak="\n", lineHeight=16
+            align="left", baseline="middle", fontSize=13, color=INK, lineBreak="\n", lineHeight=16
         ).encode(x=alt.value(0), y=y(0.22 if narrow else 0.5), text="label:N"),
     )  # fmt: skip
     chart = layers.properties(
@@ -143,7 +123,23 @@ def waterfall(account: tuple[Step, ...], words: Words, size: Size = "wide") -> s
         height=alt.Step(row_height),
         background="transparent",
         padding={"left": 2, "right": 2, "top": 6, "bottom": 2},
-    ).configure(font=_FONT, view=alt.ViewConfig(stroke=None))
+    ).configure(font=FONT, view=alt.ViewConfig(stroke=None))
+    return str(vl_convert.vegalite_to_svg(chart.to_dict(), allowed_base_urls=[]))
+
+
+def drawn(layers: Any, width: int, height: int) -> str:
+    """Layers of Altair as SVG in the look of the pages, made by Vega on the server; width and height in pixels."""
+    import altair as alt  # noqa: PLC0415 (a second, and only the pages need it)
+    import vl_convert  # noqa: PLC0415 (starts a JavaScript engine)
+
+    chart = layers.properties(width=width, height=height, background="transparent").configure(
+        font=FONT,
+        view=alt.ViewConfig(stroke=None),
+        axis=alt.AxisConfig(
+            labelColor=FAINT, titleColor=FAINT, titleFontWeight="normal", labelFontSize=12, titleFontSize=12
+        ),
+        legend=alt.LegendConfig(labelColor=INK),
+    )
     return str(vl_convert.vegalite_to_svg(chart.to_dict(), allowed_base_urls=[]))
 
 

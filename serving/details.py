@@ -59,6 +59,6 @@ def rests_on(reason: Reason, words: Words) -> str:
     for one in reason.evidence or ():
         date = words.date(one.at)
         if one.event_id is None:
-            date = words("since", date=date)
+            date = words("since %(date)s", date=date)
         phrases.append(date if one.name == reason.about else f"{one.name} {date}")
     return ", ".join(dict.fromkeys(phrases))

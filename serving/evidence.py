@@ -16,13 +16,12 @@ from features import compute, custom
 from features.catalogue import FeatureSet
 from features.ops import Feature, Op
 from features.words import Language
+from serving.translations import Words
 from training.bundle import Bundle
 
 SHOWN = 3
 """So many events or traits are given for a reason, the newest."""
 
-_ACT = {"en": "no act of its own yet", "fr": "encore aucun acte de sa part"}
-_UNKNOWN = {"en": "{name}: not known", "fr": "{name} : inconnu"}
 _AMOUNTS = {Op.sum, Op.highest, Op.latest}
 _STEPS = {Op.stage, Op.in_stage}
 _OF_TRAITS = {Op.trait, Op.missing, Op.learned, Op.rate}
@@ -71,16 +70,35 @@ def evidence(log: EventLog, bundle: Bundle, code: int, as_of: int, column: str) 
     feature = feature_set.features[feature_set.names.index(column)]
     if (names := _traits_behind(feature_set, feature)) is not None:
         return _known_traits(log, feature_set, code, as_of, names)
-    return _events(log, _rows(log, bundle, feature, code, as_of))
+    return _events(log, _rows(log, bundle, feature, code, as_of)[:SHOWN])
+
+
+def done(log: EventLog, bundle: Bundle, code: int, as_of: int, column: str, since: int) -> tuple[Evidence, ...]:
+    """All visible events behind one column of a lead that occurred at `since` or later, the newest first.
+
+    code   : of the lead in `log`
+    column : a name of the bundle's feature set
+
+    What is neither an act of the lead nor a touch by the firm, such as the start of its journey, is left out.
+    """
+    feature_set = bundle.feature_set
+    feature = feature_set.features[feature_set.names.index(column)]
+    if _traits_behind(feature_set, feature) is not None:
+        return ()
+    rows = _rows(log, bundle, feature, code, as_of)
+    neutral = np.array([kind in feature_set.neutral for kind in log.kinds], dtype=np.bool_)
+    return _events(log, rows[(log.occurred[rows] >= since) & ~neutral[log.kind[rows]]])
 
 
 def missing(log: EventLog, feature_set: FeatureSet, code: int, as_of: int, language: Language) -> tuple[Missing, ...]:
     """The declared traits that are not known, and whether the lead has not acted yet."""
     names = [trait.name for trait in feature_set.traits]
     row = compute.trait_rows(log, feature_set, names, np.array([code]), np.array([as_of]))[0]
-    found = [Missing(name, _UNKNOWN[language].format(name=name)) for name, at in zip(names, row, strict=True) if at < 0]
+    words = Words(language)
+    unknown = [name for name, at in zip(names, row, strict=True) if at < 0]
+    found = [Missing(name, words("%(name)s: not known", name=name)) for name in unknown]
     if not acts(log, feature_set, np.array([code]), np.array([as_of]), 1)[0]:
-        found.append(Missing(None, _ACT[language]))
+        found.append(Missing(None, words("no act of its own yet")))
     return tuple(found)
 
 
@@ -94,15 +112,19 @@ def enough(log: EventLog, feature_set: FeatureSet, lead: Ints, as_of: Ints, leas
     return known >= least
 
 
+def are_acts(kinds: list[str], feature_set: FeatureSet) -> Any:
+    """(kinds,) bool, which of these are the lead's own acts."""
+    others = {*feature_set.outbound, *feature_set.neutral}
+    return np.array([kind not in others for kind in kinds], dtype=np.bool_)
+
+
 def acts(log: EventLog, feature_set: FeatureSet, lead: Ints, as_of: Ints, most: int) -> Ints:
     """(pairs,) how many visible events are the lead's own acts, `most` where there are more.
 
     An act is an event that is neither a touch by the firm nor the journey's own, be its kind known to the model or not.
     """
-    others = {*feature_set.outbound, *feature_set.neutral}
-    own = np.array([kind not in others for kind in log.kinds], dtype=np.bool_)
     found = np.zeros(len(lead), dtype=np.int64)
-    _count(log.offsets, log.known, log.kind, own, lead, as_of, most, found)
+    _count(log.offsets, log.known, log.kind, are_acts(log.kinds, feature_set), lead, as_of, most, found)
     return found
 
 
@@ -161,7 +183,7 @@ def _rows(log: EventLog, bundle: Bundle, feature: Feature, code: int, as_of: int
         newest = newest[log.value[newest] != NO_VALUE]
     if feature.op in (Op.actors, Op.last_actor, Op.rate):
         newest = newest[log.actor[newest] >= 0] if len(log.actor) else newest[:0]
-    return newest[:SHOWN]
+    return newest
 
 
 def _events(log: EventLog, rows: Ints) -> tuple[Evidence, ...]:

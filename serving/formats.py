@@ -1,7 +1,7 @@
 """In which form an answer is wanted: JSON, or a table as Arrow or Parquet, by the header ``Accept``."""
 
 import io
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import polars as pl
 import pyarrow as pa
@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from fastapi import Depends, Request
 from starlette.responses import Response
 
-from serving.problems import Problem, ProblemDocument
+from serving.problems import Problem
 
 Format = Literal["json", "arrow", "parquet"]
 
@@ -19,17 +19,8 @@ MEDIA: dict[Format, str] = {
     "parquet": "application/vnd.apache.parquet",
 }
 
-DESCRIBED: dict[int | str, dict[str, Any]] = {
-    200: {
-        "content": {MEDIA[name]: {"schema": {"type": "string", "format": "binary"}} for name in ("arrow", "parquet")}
-    },
-    406: {
-        "model": ProblemDocument,
-        "description": "None of the forms in Accept",
-        "content": {"application/problem+json": {}},
-    },
-}
-"""For the description of a route that answers in any form."""
+COLUMNS = "The columns of `veraison score`, `reasons` as JSON text; of a list, `last_activity` too."
+"""What a table holds, for the description of a route."""
 
 
 def preferred(accept: str) -> Format:
@@ -48,7 +39,7 @@ def preferred(accept: str) -> Format:
     return best
 
 
-def _accepted(request: Request) -> Format:
+async def _accepted(request: Request) -> Format:
     return preferred(",".join(request.headers.getlist("accept")))
 
 
@@ -71,9 +62,10 @@ def _range(part: str) -> tuple[str, float]:
     media, *parameters = (one.strip().lower() for one in part.split(";"))
     weight = next((one[2:] for one in parameters if one.startswith("q=")), "1")
     try:
-        return media, float(weight)
+        value = float(weight)
     except ValueError:
         return media, 0.0
+    return media, value if 0 <= value <= 1 else 0.0
 
 
 def _weight(media: str, ranges: list[tuple[str, float]]) -> float:

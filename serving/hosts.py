@@ -39,6 +39,18 @@ def hostname(host: str) -> str:
         return ""
 
 
+def netloc(origin: str) -> str:
+    """Host and port of an ``Origin``; empty where it is none.
+
+    >>> netloc("https://leads.example:8443"), netloc("https://[::1")
+    ('leads.example:8443', '')
+    """
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
+
+
 def own_path(wished: str) -> str:
     """Where a login leads: a path of this site as it stands in an address, and nothing else.
 

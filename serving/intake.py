@@ -10,6 +10,7 @@ from data.events import Event, RawRecord, Rejection
 from data.parse import judge
 from data.store import Appended, Store
 from data.tombstones import ERASED
+from serving import meters
 from serving.problems import Problem
 
 SOURCE = "http"
@@ -67,10 +68,10 @@ class Intake:
             ]
 
         written, verdicts = self._write(judged)
-        rejected = tuple(
-            Refused(place, message_id(messages[place]), reason) for place, reason in _refusals(written, verdicts)
+        return _counted(
+            written,
+            (Refused(place, message_id(messages[place]), reason) for place, reason in _refusals(written, verdicts)),
         )
-        return Taken(len(written.accepted), written.duplicates, rejected)
 
     def take_records(self, records: Sequence[RawRecord]) -> Taken:
         """Store what a mapping made of a sender's rows, received now; as `take` in all else.
@@ -82,11 +83,13 @@ class Intake:
             return [judge(record, now=now, received=now) for record in records]
 
         written, verdicts = self._write(judged)
-        rejected = tuple(
-            Refused(records[place].line - 1, message_id(records[place].payload), reason)
-            for place, reason in _refusals(written, verdicts)
+        return _counted(
+            written,
+            (
+                Refused(records[place].line - 1, message_id(records[place].payload), reason)
+                for place, reason in _refusals(written, verdicts)
+            ),
         )
-        return Taken(len(written.accepted), written.duplicates, rejected)
 
     def _write(self, judged: Callable[[int], list[Event | Rejection]]) -> tuple[Appended, list[Event | Rejection]]:
         if not self._room.acquire(blocking=False):
@@ -97,6 +100,12 @@ class Intake:
                 return self._store.append(verdicts), verdicts
         finally:
             self._room.release()
+
+
+def _counted(written: Appended, refused: Iterator[Refused]) -> Taken:
+    taken = Taken(len(written.accepted), written.duplicates, tuple(refused))
+    meters.taken(taken.accepted, taken.duplicates, (one.reason for one in taken.rejected))
+    return taken
 
 
 def _refusals(written: Appended, verdicts: Sequence[Event | Rejection]) -> Iterator[tuple[int, str]]:

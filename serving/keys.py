@@ -42,6 +42,11 @@ class Key:
         """Whether the key may do this; ``admin`` may do everything."""
         return scope in self.scopes or "admin" in self.scopes
 
+    @property
+    def may_judge(self) -> bool:
+        """Whether the key may say what became of the leads it sees: who sends events in may, and a seller."""
+        return self.allows("ingest") or self.seller is not None
+
     def holds(self, now: int) -> bool:
         """Whether its end has not come."""
         return self.revoked_at is None or self.revoked_at > now
@@ -55,7 +60,8 @@ def create(
     name   : who uses it, unique among the keys that hold
     scopes : of `SCOPES`, at least one
     until  : microseconds UTC from which it is refused, None for no end
-    seller : whose leads alone it sees; such a key only reads, since who sends events in can make any lead its own
+    seller : whose leads alone it sees; such a key only reads, and says what became of these leads, since who sends
+             events in can make any lead its own
     Raises VeraisonError, one line, for anything else.
     """
     name, wanted = name.strip(), sorted(set(scopes))

@@ -5,7 +5,7 @@ Every answer is :func:`serving.scorer.score` on a log of histories; nothing here
 
 import copy
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,10 +13,13 @@ import numpy as np
 
 from data import scorelog
 from data.events import Event, Trait
-from data.journey import Status
+from data.journey import Status, standing
 from data.log import EventLog, Floats, Ints
+from data.scorelog import LoggedScore
 from data.store import Store
 from serving.details import in_detail
+from serving.evidence import are_acts
+from serving.feedback import Feedback, newest
 from serving.models import ModelHolder
 from serving.owners import newest_texts, owners, seen
 from serving.scorer import ExplainedScore, Scores, score
@@ -27,6 +30,8 @@ from veraison.playbook import Playbook
 MICROS_PER_MINUTE = 60_000_000
 _CHUNK = 4_096  # pairs scored at once: bounds the memory of a ranking
 _RANKINGS = 4
+_QUICK = 100_000  # microseconds: a ranking that takes no longer is made anew for each event
+_REST = 10  # times what it took, for one that does
 
 
 @dataclass(frozen=True)
@@ -35,8 +40,10 @@ class Ranking:
 
     score, probability : NaN where a lead has none
     last_activity      : ``occurred_at`` of the newest visible event, microseconds UTC
+    last_act           : ``occurred_at`` of the newest visible act of the lead itself, the least int64 for none
     changed            : ``known_at`` of the newest visible event, microseconds UTC
     owner              : the seller who has the lead, as the playbook's trait names it; None where nobody is known to
+    feedback           : what sales last said of the leads that are scored; None where nothing
     version            : of the model
     """
 
@@ -46,16 +53,18 @@ class Ranking:
     score: Floats
     probability: Floats
     last_activity: Ints
+    last_act: Ints
     changed: Ints
     owner: list[str | None]
+    feedback: list[Feedback | None]
     version: str
 
     def of(self, places: Ints) -> "Ranking":
         """The leads at these places alone."""
-        columns = ("status", "score", "probability", "last_activity", "changed")
+        columns = ("status", "score", "probability", "last_activity", "last_act", "changed")
         kept: dict[str, Any] = {name: getattr(self, name)[places] for name in columns}
         lists: dict[str, Any] = {
-            name: [getattr(self, name)[place] for place in places] for name in ("lead_ids", "owner")
+            name: [getattr(self, name)[place] for place in places] for name in ("lead_ids", "owner", "feedback")
         }
         return replace(self, **kept, **lists)
 
@@ -82,13 +91,31 @@ class Lead:
     merged_into : the id under which it goes on, None where it stands for itself
     traits      : what is known, each with the moment it is true of (``occurred_at``)
     timeline    : visible events, newest first, as data.store.Store.timeline gives them
+    scores, log : what `row` was made of
     """
 
     row: ExplainedScore
     bundle: Bundle
     merged_into: str | None
     traits: dict[str, tuple[Trait, int]]
-    timeline: list[dict[str, Any]] = field(default_factory=list)
+    timeline: list[dict[str, Any]]
+    scores: Scores = field(repr=False)
+    log: EventLog = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Found:
+    """One lead that is there, with its history and where it stands at a moment.
+
+    person : the id under which it goes on
+    code   : of that one in `log`
+    """
+
+    as_of: int
+    log: EventLog
+    person: str
+    code: int
+    status: Status
 
 
 class Leads:
@@ -104,7 +131,7 @@ class Leads:
         self.clock = clock
         self._seller: str | None = None
         self._ranking = threading.Lock()
-        self._rankings: dict[tuple[int | None, ...], tuple[Bundle, Ranking, _Sellers]] = {}
+        self._rankings: dict[tuple[int | None, ...], _Kept] = {}
 
     def of(self, seller: str | None) -> "Leads":
         """The same, as a seller sees it: leads of other sellers are as unknown as those that never were."""
@@ -116,14 +143,33 @@ class Leads:
 
     def scored(self, lead_ids: Sequence[str], as_of: int) -> tuple[Scores, EventLog]:
         """Scores of some leads, in the order asked, with the histories they were made of."""
-        log = self._store.history(lead_ids)
-        scores = score(self._models.current(), log, self._asked(log, lead_ids), [as_of] * len(lead_ids))
-        return scores if self._seller is None else replace(scores, lead_ids=list(lead_ids)), log
+        found, log = self.scored_together([(self, lead_ids, as_of)])
+        return found[0], log
+
+    def scored_together(self, asked: Sequence[tuple["Leads", Sequence[str], int]]) -> tuple[list[Scores], EventLog]:
+        """What `scored` gives for each of several (leads as somebody sees them, ids, moment), with one look."""
+        log = self._store.history(list(dict.fromkeys(one for _, lead_ids, _ in asked for one in lead_ids)))
+        seen_ids = [one for leads, lead_ids, _ in asked for one in leads._asked(log, lead_ids)]
+        moments = [as_of for _, lead_ids, as_of in asked for _ in lead_ids]
+        bundle = self._models.current()
+        scores, start, found = score(bundle, log, seen_ids, self._honoured(bundle, log, seen_ids, moments)), 0, []
+        scores = replace(scores, as_of=np.array(moments, dtype=np.int64))
+        for _, lead_ids, _ in asked:
+            found.append(scores.part(start, list(lead_ids)))
+            start += len(lead_ids)
+        return found, log
 
     def log(self, scores: Scores, served: Sequence[ExplainedScore]) -> None:
-        """Append what is served to the prediction log; an answer that rests on no features has no place there."""
-        logged = scores.to_log(self.clock(), served=served)
-        scorelog.append(self._store, (one for one in logged if one.vector is not None))
+        """Append what is served to the prediction log."""
+        self.keep(self.to_log(scores, served))
+
+    def to_log(self, scores: Scores, served: Sequence[ExplainedScore]) -> list[LoggedScore]:
+        """What the prediction log keeps of an answer; one that rests on no features has no place there."""
+        return [one for one in scores.to_log(self.clock(), served=served) if one.vector is not None]
+
+    def keep(self, logged: Iterable[LoggedScore]) -> None:
+        """Append to the prediction log, in one transaction."""
+        scorelog.append(self._store, logged)
 
     def from_events(
         self, events: Sequence[Event], as_of: int, lead_ids: Sequence[str] | None
@@ -152,27 +198,41 @@ class Leads:
         """All leads, scored now or at a moment.
 
         Scoring everyone takes a scan of the store, so a ranking is kept until the model changes, the store does (its
-        newest ``known_at`` or its number of events), or, where it is of now, the minute is over.
+        newest ``known_at`` or its number of events), or, where it is of now, the minute is over. One of now that took
+        long to make, more than a tenth of a second, stays for ten times as long whatever comes in, unless `renew` is
+        called: so lists cost a tenth of a core at most while events stream in, and are some seconds old at most.
         """
         moment = self.clock() if as_of is None else as_of
         bundle = self._models.current()
         minute = moment // MICROS_PER_MINUTE if as_of is None else None
-        key = (self._store.newest(), self._store.counts()["events"], minute, as_of)
         with self._ranking:  # the second click of two waits for the first instead of doing the same
+            if as_of is None and (rested := self._rested(bundle)):
+                return self._of_seller(rested)
+            key = (self._store.newest(), self._store.counts()["events"], minute, as_of)
             kept = self._rankings.get(key)
-            if kept is None or kept[0] is not bundle:
+            if kept is None or kept.bundle is not bundle:
+                begun = self.clock()
                 log = self._store.scan()
-                kept = self._rankings[key] = bundle, _rank(bundle, log, moment, self._trait), _Sellers(log, self._trait)
+                ranking, sellers = self._rank(bundle, log, moment), _Sellers(log, self._trait)
+                took = self.clock() - begun
+                rests = _REST * took if as_of is None and took > _QUICK else 0
+                kept = self._rankings[key] = _Kept(bundle, ranking, sellers, begun + took + rests)
                 while len(self._rankings) > _RANKINGS:
                     del self._rankings[next(iter(self._rankings))]
-        return self._of_seller(*kept[1:])
+        return self._of_seller(kept)
 
     def ranking_at(self, as_of: int) -> Ranking:
         """The ranking of a list that is being read page by page: one that is kept, whatever came in since."""
         bundle = self._models.current()
         with self._ranking:
-            kept = [one for one in self._rankings.values() if one[0] is bundle and one[1].as_of == as_of]
-        return self._of_seller(*kept[0][1:]) if kept else self.ranking(as_of)
+            kept = [one for one in self._rankings.values() if one.bundle is bundle and one.ranking.as_of == as_of]
+        return self._of_seller(kept[0]) if kept else self.ranking(as_of)
+
+    def renew(self) -> None:
+        """Let the next ranking of now have all that is known: somebody has just said something and looks for it."""
+        with self._ranking:
+            for key, kept in list(self._rankings.items()):  # in place: all who see a part of the leads share them
+                self._rankings[key] = replace(kept, rests_until=0)
 
     def forget(self) -> None:
         """Keep no ranking: somebody who stands in them was erased."""
@@ -187,7 +247,7 @@ class Leads:
         scores, log = self.scored([lead_id], as_of)
         row = in_detail(scores, log, **how)
         if row.status == Status.unknown.name:
-            raise UnknownLeadError(f"no lead {lead_id!r} is known at that moment")
+            raise unknown(lead_id)
         person = log.identity.person(lead_id, as_of)
         return Lead(
             row=row,
@@ -195,10 +255,66 @@ class Leads:
             merged_into=None if person == lead_id else person,
             traits=known_traits(log, lead_id, as_of, self.playbook),
             timeline=self._store.timeline(lead_id, as_of),
+            scores=scores,
+            log=log,
         )
 
-    def _of_seller(self, ranking: Ranking, sellers: "_Sellers") -> Ranking:
-        return ranking if self._seller is None else ranking.of(sellers.places(self._seller))
+    def found(self, lead_id: str, as_of: int) -> Found:
+        """Where one lead stands, without a score; UnknownLeadError where nothing of it is visible."""
+        log = self._store.history([lead_id])
+        person = log.identity.person(lead_id, as_of)
+        code = int(log.codes([person])[0])
+        there = standing(log, self.playbook.journey, np.array([code]), np.array([as_of])).status[0]
+        if self._asked(log, [lead_id]) != [lead_id] or there == Status.unknown:
+            raise unknown(lead_id)
+        return Found(as_of, log, person, code, Status(there))
+
+    def _rank(self, bundle: Bundle, log: EventLog, as_of: int) -> Ranking:
+        count = len(log.leads)
+        status = np.empty(count, dtype=np.int64)
+        points, chance = np.full(count, np.nan), np.full(count, np.nan)
+        for start in range(0, count, _CHUNK):
+            part = slice(start, min(start + _CHUNK, count))
+            ids = log.leads[part]
+            scores = score(bundle, log, ids, self._honoured(bundle, log, ids, [as_of] * len(ids)))
+            status[part] = scores.status
+            has = np.flatnonzero(scores.scored >= 0)
+            shown = scores.shown
+            told = np.flatnonzero(shown >= 0)
+            points[start + told] = scores.score[shown[told]]
+            chance[start + has] = scores.probability[scores.scored[has], bundle.primary]
+        last, acted, changed = (np.full(count, np.iinfo(np.int64).min) for _ in range(3))
+        visible = log.known < as_of
+        lead = np.repeat(np.arange(count), np.diff(log.offsets))
+        np.maximum.at(last, lead[visible], log.occurred[visible])
+        np.maximum.at(changed, lead[visible], log.known[visible])
+        visible &= are_acts(log.kinds, bundle.feature_set)[log.kind] if log.kinds else False
+        np.maximum.at(acted, lead[visible], log.occurred[visible])
+        said = newest(self._store, log, self.playbook.journey, as_of, status == Status.scored)
+        owner, feedback = newest_texts(log, self._trait, as_of), [said.get(code) for code in range(count)]
+        return Ranking(
+            as_of, log.leads, status, points, chance, last, acted, changed, owner, feedback, bundle.version
+        )  # fmt: skip
+
+    def _honoured(self, bundle: Bundle, log: EventLog, lead_ids: Sequence[str], moments: Sequence[int]) -> Ints:
+        """(n,) the moments asked for; now, of leads that were open then and whose persons have opted out since."""
+        asked, lead, journey = np.array(moments, dtype=np.int64), log.codes(list(lead_ids)), bundle.playbook.journey
+        now = np.maximum(asked, self.clock())
+        then, since = (standing(log, journey, lead, at).status for at in (asked, now))
+        return np.where((then == Status.scored) & (since == Status.opted_out), now, asked)
+
+    def _rested(self, bundle: Bundle) -> "_Kept | None":
+        """The newest ranking of now that is not to be made anew yet."""
+        now = self.clock()
+        found = [
+            one
+            for one in self._rankings.values()
+            if one.bundle is bundle and one.ranking.as_of <= now < one.rests_until  # a clock may be set back
+        ]
+        return found[-1] if found else None
+
+    def _of_seller(self, kept: "_Kept") -> Ranking:
+        return kept.ranking if self._seller is None else kept.ranking.of(kept.sellers.places(self._seller))
 
     @property
     def _trait(self) -> str:
@@ -212,6 +328,11 @@ class Leads:
         return [one if visible else "" for one, visible in zip(lead_ids, mine, strict=True)]
 
 
+def unknown(lead_id: str) -> UnknownLeadError:
+    """What is raised of a lead that never was, and of one that the seller does not see."""
+    return UnknownLeadError(f"no lead {lead_id!r} is known at that moment")
+
+
 class _Sellers:
     """Who sees which place of a ranking."""
 
@@ -220,6 +341,16 @@ class _Sellers:
 
     def places(self, seller: str) -> Ints:
         return np.flatnonzero(seen(self._identity, self._leads, self._owner, seller))
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A ranking, what made it, who sees what of it, and until when (microseconds UTC) it does for now."""
+
+    bundle: Bundle
+    ranking: Ranking
+    sellers: _Sellers
+    rests_until: int
 
 
 def known_traits(log: EventLog, lead_id: str, as_of: int, playbook: Playbook) -> dict[str, tuple[Trait, int]]:
@@ -242,25 +373,3 @@ def known_traits(log: EventLog, lead_id: str, as_of: int, playbook: Playbook) ->
         as_number = kinds.get(name) == "number" and not np.isnan(number)
         found[name] = (number if as_number else log.trait_texts[log.trait_text[at]], occurred)
     return found
-
-
-def _rank(bundle: Bundle, log: EventLog, as_of: int, seller_trait: str) -> Ranking:
-    count = len(log.leads)
-    status = np.empty(count, dtype=np.int64)
-    points, chance = np.full(count, np.nan), np.full(count, np.nan)
-    for start in range(0, count, _CHUNK):
-        part = slice(start, min(start + _CHUNK, count))
-        scores = score(bundle, log, log.leads[part], [as_of] * (part.stop - start))
-        status[part] = scores.status
-        has = np.flatnonzero(scores.scored >= 0)
-        shown = scores.shown
-        told = np.flatnonzero(shown >= 0)
-        points[start + told] = scores.score[shown[told]]
-        chance[start + has] = scores.probability[scores.scored[has], bundle.primary]
-    last, changed = (np.full(count, np.iinfo(np.int64).min) for _ in range(2))
-    visible = log.known < as_of
-    lead = np.repeat(np.arange(count), np.diff(log.offsets))[visible]
-    np.maximum.at(last, lead, log.occurred[visible])
-    np.maximum.at(changed, lead, log.known[visible])
-    owner = newest_texts(log, seller_trait, as_of)
-    return Ranking(as_of, log.leads, status, points, chance, last, changed, owner, bundle.version)

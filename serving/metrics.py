@@ -1,18 +1,22 @@
 """What metrics may show: routes, never the ids of people in them.
 
-BentoML labels each series with the raw path of the request. So the path is hidden before BentoML's middleware sees it,
-and given back to the app.
+BentoML labels each series with the raw path of the request, and its spans with all of the address and who asks. So all
+that may name somebody is hidden before BentoML's middleware sees a request, and given back to the app.
 """
 
 import re
+from collections.abc import Callable
 
+from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-_PATH = "veraison.path"
+_WHOLE_SCOPE = "veraison.scope"
+_TOLD = (b"traceparent", b"tracestate")
 _WHOLE = re.compile(
-    r"/(v1/(batch|import|track|identify|page|screen|group|alias|score|leads|status))?"
+    r"/(v1/(batch|import|track|identify|page|screen|group|alias|score|leads|record|monitoring|status))?"
+    r"|/(today|leads|record(/chart\.svg)?|monitoring(/(conversions|scores|events)\.svg|/drift\.html)?)"
     r"|/(login(/oidc(/back)?)?|logout)"
-    r"|/(livez|healthz|readyz|metrics|openapi\.json)"
+    r"|/(livez|healthz|readyz|metrics|openapi\.json|docs)"
 )
 _WITH_IDS = re.compile(r"(?P<route>/v1/leads|/v1/hooks|/leads|/static)/")
 
@@ -30,17 +34,40 @@ def nameless(path: str) -> str:
 
 
 class Nameless:
-    """Outermost middleware: hides the path from all that follows, until `named` gives it back."""
+    """Outermost middleware: hides the request from all that follows but its route, until `named` gives it back."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            scope = {**scope, "path": nameless(scope["path"]), _PATH: scope["path"]}
+            path = nameless(scope["path"])
+            scope = {
+                **scope,
+                "path": path,
+                "raw_path": path.encode(),
+                "query_string": b"",
+                "headers": [one for one in scope["headers"] if one[0] in _TOLD],
+                "client": None,
+                _WHOLE_SCOPE: scope,
+            }
+        await self._app(scope, receive, send)
+
+
+class Fresh:
+    """Middleware that sees to it that what has an age is looked up when metrics are asked for."""
+
+    def __init__(self, app: ASGIApp, look: Callable[[], None]) -> None:
+        self._app = app
+        self._look = look
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/metrics":
+            await run_in_threadpool(self._look)
         await self._app(scope, receive, send)
 
 
 def named(scope: Scope) -> Scope:
-    """The scope with the path that was asked for."""
-    return {**scope, "path": scope[_PATH]} if _PATH in scope else scope
+    """The scope as it came."""
+    whole: Scope | None = scope.get(_WHOLE_SCOPE)
+    return scope if whole is None else whole

@@ -4,14 +4,19 @@
 a model writes the folder first and then replaces CURRENT as a whole.
 """
 
+import logging
 import os
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from training.bundle import Bundle
 from veraison.errors import ModelError
 from veraison.settings import Workspace
+
+_log = logging.getLogger("veraison.models")
 
 FOLDER = "champion"
 POINTER = "CURRENT"
@@ -36,10 +41,14 @@ class ModelHolder:
     """The served bundle, replaced when CURRENT changes; a broken successor leaves the old one in place.
 
     Looking costs one ``stat``. One thread loads a new bundle while the others go on with the old.
+
+    timer : seconds that only grow
     """
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, timer: Callable[[], float] = time.monotonic) -> None:
         self._workspace = workspace
+        self._timer = timer
+        self._loaded_at = timer()
         self._pointer = workspace.root / FOLDER / POINTER
         self._loading = threading.Lock()
         self._seen: tuple[int, ...] | None = None
@@ -59,6 +68,11 @@ class ModelHolder:
         """Whether there is a bundle to score with."""
         self._look()
         return self._bundle is not None
+
+    @property
+    def loaded_ago(self) -> float:
+        """Seconds since the bundle that serves was loaded."""
+        return self._timer() - self._loaded_at
 
     @property
     def broken(self) -> Broken | None:
@@ -83,8 +97,12 @@ class ModelHolder:
             bundle = Bundle.load(self._pointer.parent / name)
         except ModelError as problem:
             self._broken = None if mark is None and self._bundle is None else Broken(name, str(problem))
+            if self._broken:
+                _log.error("model %s cannot be loaded: %s", name or "?", problem)
         else:
             self._bundle, self._broken = bundle, None
+            _log.info("model loaded", extra={"fields": {"model": bundle.version}})
+            self._loaded_at = self._timer()
         self._seen = mark
 
     def _mark(self) -> tuple[int, ...] | None:

@@ -63,7 +63,7 @@ def listed(store: Store) -> list[Person]:
 def find(store: Store, name: str) -> Person | None:
     """The person of this name, None where nobody is listed under it."""
     with store.engine.connect() as connection:
-        row = connection.execute(sa.select(people).where(people.c.name == fold(name))).first()
+        row = connection.execute(sa.select(people).where(_called(name))).first()
     return None if row is None else _person(row)
 
 
@@ -85,7 +85,7 @@ def set_password(store: Store, name: str, password: str) -> None:
 def check(store: Store, name: str, password: str) -> Person | None:
     """The person, where name and password belong together; it takes as long where the name is not known."""
     with store.engine.connect() as connection:
-        row = connection.execute(sa.select(people).where(people.c.name == fold(name))).first()
+        row = connection.execute(sa.select(people).where(_called(name))).first()
     kept = None if row is None else row.password_hash
     with _hashing:
         try:
@@ -93,6 +93,12 @@ def check(store: Store, name: str, password: str) -> Person | None:
         except VerifyMismatchError:
             return None
     return None if row is None or kept is None else _person(row)
+
+
+def _called(name: str) -> "sa.ColumnElement[bool]":
+    """Who is called so; what no name can hold is nobody's, and never reaches a database that would choke on it."""
+    folded = fold(name)
+    return people.c.name == (folded if folded.isprintable() else "")
 
 
 def _made(password: str | None) -> str | None:

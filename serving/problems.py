@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from starlette.responses import Response
 
 CHALLENGE = 'Bearer realm="veraison", Basic realm="veraison", charset="UTF-8"'
@@ -40,15 +40,6 @@ class Problem(Exception):  # noqa: N818 (the RFC's word)
             "status": self.status,
             "detail": self.detail,
         }
-
-
-class ProblemDocument(BaseModel):
-    """An error, as RFC 9457 has it."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
 
 
 class JSON(Response):

@@ -5,7 +5,7 @@ one, now to the other. Their sum is what the group is worth; the sentence is tha
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +14,10 @@ from data.log import Floats
 from features.catalogue import FeatureSet
 from features.words import Language, describe, shown_value
 from serving.evidence import Evidence
+from serving.translations import Words, deferred
 
 OTHER_SIGNALS = "other_signals"
-OTHER_WORDS: dict[Language, str] = {"en": "all other signals together", "fr": "tous les autres signaux réunis"}
+OTHER_WORDS = deferred("all other signals together")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def reasons_of(
     The points of all reasons add up to those of all columns.
     """
     parts = points.tolist()
-    sums = [_sum(parts[place] for place in places) for places in feature_set.members]
+    sums = [_sum(parts, places) for places in feature_set.members]
     order = sorted(range(len(sums)), key=lambda group: -abs(sums[group]))
     found = []
     for group in order[:shown]:
@@ -116,13 +117,13 @@ def reasons_of(
         )
     rest = math.fsum(sums[group] for group in order[shown:])
     if rest != 0:
-        found.append(Reason(OTHER_SIGNALS, None, rest, OTHER_WORDS[language]))
+        found.append(Reason(OTHER_SIGNALS, None, rest, Words(language)(OTHER_WORDS)))
     return tuple(found)
 
 
-def _sum(parts: Iterable[float]) -> float:
+def _sum(parts: Sequence[float], places: Iterable[int]) -> float:
     """One after the other, as serving.tables sums: not `sum`, which corrects itself in later Pythons."""
     total = 0.0
-    for part in parts:
-        total += part
+    for place in places:
+        total += parts[place]
     return total

@@ -4,7 +4,7 @@ Every asked pair is a row of the answer; a pair that is not scored says why in i
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from serving import tables
 from serving.decisions import grade
 from serving.evidence import Missing, enough
 from serving.reasons import OTHER_SIGNALS, OTHER_WORDS, Reason, Trend, reasons_of
+from serving.translations import Words
 from serving.whatif import Comparison
 from training.bundle import Bundle
 
@@ -111,6 +112,12 @@ class Scores:
     def __len__(self) -> int:
         return len(self.lead_ids)
 
+    def part(self, start: int, lead_ids: list[str]) -> "Scores":
+        """The pairs from a place on, as many as there are ids, which they are to be called by."""
+        mine = slice(start, start + len(lead_ids))
+        kept: dict[str, Any] = {name: getattr(self, name)[mine] for name in ("as_of", "status", "ready_at", "scored")}
+        return replace(self, lead_ids=lead_ids, **kept)
+
     def row(self, place: int, language: Language = "en", shown: int = SHOWN_REASONS) -> ExplainedScore:
         """One pair with its `shown` weightiest reasons; what is left over is one reason of its own."""
         at = int(self.scored[place])
@@ -153,7 +160,7 @@ class Scores:
         at, names, horizons = self.scored, self.bundle.feature_set, self.bundle.horizon_names
         told = self.shown
         waiting = np.where(self.ready_at == NEVER, at, -1)  # who is ready already has a day instead
-        texts = tables.ReasonTexts(names, language, shown, (OTHER_SIGNALS, OTHER_WORDS[language]))
+        texts = tables.ReasonTexts(names, language, shown, (OTHER_SIGNALS, Words(language)(OTHER_WORDS)))
         grades = tables.grades_of(self.score, self.bundle.playbook.scoring.grades)
         p10, p50, p90 = (tables.spread(self.ready[:, level], waiting) for level in range(3))
         low, high = (tables.spread(self.interval[:, side], at).fill_nan(None) for side in range(2))

@@ -6,6 +6,7 @@ serve    what the command line calls: looks first, then runs the server until it
 """
 
 import errno
+import gc
 import http.client
 import os
 import signal
@@ -13,7 +14,9 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +29,16 @@ for _name, _value in _QUIET.items():  # before BentoML is imported: nothing may 
     os.environ.setdefault(_name, _value)
 
 import bentoml  # noqa: E402 (as all below: after its telemetry is off)
+import uvicorn.config  # noqa: E402
+from bentoml._internal.configuration.containers import BentoMLContainer  # noqa: E402
+from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware  # noqa: E402
+from pydantic import ValidationError  # noqa: E402
 from starlette.applications import Starlette  # noqa: E402
 from starlette.types import ASGIApp, Receive, Scope, Send  # noqa: E402
 
 from data.store import Store  # noqa: E402
 from serving.hosts import is_loopback  # noqa: E402
-from serving.metrics import Nameless, named  # noqa: E402
+from serving.metrics import Fresh, Nameless, named  # noqa: E402
 from serving.settings import ServiceSettings  # noqa: E402
 from veraison.errors import VeraisonError  # noqa: E402
 from veraison.playbook_file import load_playbook  # noqa: E402
@@ -48,6 +55,12 @@ class _Door:
     """
 
     app: ASGIApp | None = None
+    look: Callable[[], None] | None = None
+
+    def look_again(self) -> None:
+        """Set the gauges to what is so now."""
+        if self.look is not None:
+            self.look()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.app is None:
@@ -55,22 +68,42 @@ class _Door:
         await self.app(named(scope), receive, send)
 
 
-class _NamelessService(bentoml.Service[Any]):  # type: ignore[misc]
+class _LeanService(bentoml.Service[Any]):  # type: ignore[misc]
     def to_asgi(self, is_main: bool = True) -> Starlette:
         app: Starlette = super().to_asgi(is_main)
+        if BentoMLContainer.tracing.exporter_type.get() is None:
+            # spans that nobody collects take 180 us of the 230 us that BentoML adds to a request
+            idle: Any = OpenTelemetryMiddleware
+            app.user_middleware = [one for one in app.user_middleware if one.cls is not idle]
+        app.add_middleware(Fresh, look=_door.look_again)
         app.add_middleware(Nameless)
+        uvicorn.config.HTTP_PROTOCOLS["auto"] = "serving.wire:Protocol"  # BentoML passes no choice of ours on
         return app
 
 
 _door = _Door()
 
 
+def _tracing() -> dict[str, Any]:
+    """BentoML's settings of traces: none go anywhere unless the operator says where to."""
+    try:
+        settings = ServiceSettings()
+    except ValidationError:  # `serve` says it in one line
+        return {}
+    if settings.traces is None:
+        return {}
+    to = {"protocol": "http", "endpoint": settings.traces}
+    return {"exporter_type": "otlp", "sample_rate": settings.traces_share, "otlp": to}
+
+
 @bentoml.service(
     name="veraison",
     workers=1,
-    traffic={"timeout": 10},
+    traffic={"timeout": 60},  # ten thousand leads with all details take half a minute
     logging={"access": {"enabled": False}},
-    service_class=_NamelessService,
+    metrics={"enabled": True, "duration": {"min": 0.001, "max": 10.0, "factor": 2.0}},
+    tracing=_tracing(),
+    service_class=_LeanService,
 )
 @bentoml.asgi_app(_door, path="/")
 class Service:
@@ -78,19 +111,33 @@ class Service:
 
     def __init__(self) -> None:
         # seconds of imports that only the worker needs, not the process that supervises it
+        from serving import logs, meters  # noqa: PLC0415
         from serving.app import create_app, system_clock  # noqa: PLC0415
         from serving.leads import Leads  # noqa: PLC0415
         from serving.models import NO_MODEL, ModelHolder  # noqa: PLC0415
         from serving.push.courier import Sender  # noqa: PLC0415
         from serving.push.worker import Push  # noqa: PLC0415
+        from serving.verdicts import Journal  # noqa: PLC0415
 
         threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
         settings = ServiceSettings()
+        logs.configure(settings)
         workspace = Workspace(settings.workspace, settings.store_url, settings.tracking_uri)
         playbook = load_playbook(settings.playbook or workspace.playbook)
         self._store = Store(workspace.store_url, playbook.identity.keys, playbook.features.accounts)
         self._models = ModelHolder(workspace)
-        _door.app = create_app(self._store, self._models, playbook, settings=settings, mappings=workspace.mappings)
+        journal = Journal(workspace.reports)
+        _door.app = create_app(
+            self._store,
+            self._models,
+            playbook,
+            settings=settings,
+            mappings=workspace.mappings,
+            journal=journal,
+            mlflow=workspace.tracking_uri,
+            log_requests=settings.log_requests,
+        )
+        _door.look = partial(meters.look, self._store, self._models, system_clock, journal)
         leads = Leads(self._store, self._models, playbook, system_clock)
         if self._models.ready:
             leads.warm_up()
@@ -98,7 +145,11 @@ class Service:
             problem = self._models.broken.problem if self._models.broken else NO_MODEL
             print(f"{problem} (events are taken already)", file=sys.stderr, flush=True)
         sender = partial(Sender, private=settings.push_private)
-        self._push = Push(self._store, leads, self._models, sweep=settings.push_sweep, sender=sender).start()
+        self._push = Push(
+            self._store, leads, self._models, sweep=settings.push_sweep, sender=sender, journal=journal
+        ).start()
+        gc.collect()
+        gc.freeze()  # half a million objects of imports stay for good; to go through them takes 50 ms of a request
 
     def __is_ready__(self) -> bool:
         return self._models.ready
@@ -117,7 +168,8 @@ def serve(workspace: Workspace, playbook_path: Path, host: str, port: int) -> No
     Raises VeraisonError, one line, where it cannot start: a bad setting or playbook, a store that cannot be opened, a
     taken port.
     """
-    from_environment(ServiceSettings)
+    if from_environment(ServiceSettings).traces and not find_spec("opentelemetry.exporter"):
+        raise VeraisonError("VERAISON_TRACES needs more packages: pip install 'veraison[tracing]'")
     with Store(workspace.store_url, load_playbook(playbook_path).identity.keys):
         pass
     address = _free(host, port)

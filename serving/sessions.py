@@ -21,7 +21,7 @@ from starlette.types import Scope
 
 from data.schema import ended_sessions, meta
 from data.store import Store
-from serving.hosts import hostname, is_loopback
+from serving.hosts import hostname, is_loopback, netloc
 from serving.people import Person, find
 from serving.problems import Problem
 
@@ -30,6 +30,7 @@ IDLE = 2 * 3600 * MICROS
 LONGEST = 12 * 3600 * MICROS
 FIELD = "csrf"
 MAX_FORM = 100_000
+MAX_FIELDS = 50
 COOKIES = "veraison.cookies"
 """Where in the scope of a request the cookies lie that its answer sets."""
 _SESSION, _FORM = "veraison", "veraison-form"
@@ -145,7 +146,8 @@ class Sessions:
         length = request.headers.get("content-length", "")
         if not (length.isdecimal() and len(length) < 10 and int(length) <= MAX_FORM):
             raise Problem(413, "too-large", f"a form has a length, of at most {MAX_FORM:,} bytes")
-        sent, binding = (await request.form()).get(FIELD), self._binding(request)
+        form = await request.form(max_files=0, max_fields=MAX_FIELDS)
+        sent, binding = form.get(FIELD), self._binding(request)
         if binding is None or not isinstance(sent, str) or not sent.isascii():
             raise _stale()
         if not hmac.compare_digest(sent, self._token(binding)):
@@ -161,7 +163,7 @@ class Sessions:
             ours = site in ("same-origin", "none")
         else:
             here = urlsplit(self._public_url or "").netloc or request.headers.get("host", "")
-            ours = origin == "null" or urlsplit(origin).netloc.casefold() == here.casefold()
+            ours = origin == "null" or netloc(origin).casefold() == here.casefold()
         if not ours:
             raise Problem(403, "cross-site", "this request was made by a page of another site")
 

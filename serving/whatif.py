@@ -16,26 +16,12 @@ from features import compute, custom
 from features.catalogue import FeatureSet
 from features.ops import Op
 from features.words import Language
+from serving.translations import Words
 from training.bundle import Bundle
 
 SHOWN = 3
 LEAST = 1.0
 """Points below which a comparison says nothing."""
-
-_WORDS = {
-    "en": {
-        (True, True): 'Leads like this one with "{kind}" just now score {points} point higher.',
-        (True, False): 'Leads like this one with "{kind}" just now score {points} points higher.',
-        (False, True): 'Leads like this one with "{kind}" just now score {points} point lower.',
-        (False, False): 'Leads like this one with "{kind}" just now score {points} points lower.',
-    },
-    "fr": {
-        (True, True): "Les prospects semblables avec « {kind} » à l'instant ont {points} point de plus.",
-        (True, False): "Les prospects semblables avec « {kind} » à l'instant ont {points} points de plus.",
-        (False, True): "Les prospects semblables avec « {kind} » à l'instant ont {points} point de moins.",
-        (False, False): "Les prospects semblables avec « {kind} » à l'instant ont {points} points de moins.",
-    },
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +69,19 @@ def words(kind: str, points: float, language: Language = "en") -> str:
     'Leads like this one with "Quote Requested" just now score 8 points higher.'
     """
     whole = round(abs(points))
-    return _WORDS[language][points > 0, whole == 1].format(kind=kind, points=whole)
+    if points > 0:
+        return Words(language).many(
+            'Leads like this one with "%(kind)s" just now score %(count)s point higher.',
+            'Leads like this one with "%(kind)s" just now score %(count)s points higher.',
+            whole,
+            kind=kind,
+        )
+    return Words(language).many(
+        'Leads like this one with "%(kind)s" just now score %(count)s point lower.',
+        'Leads like this one with "%(kind)s" just now score %(count)s points lower.',
+        whole,
+        kind=kind,
+    )
 
 
 def acts_of(bundle: Bundle) -> list[str]:

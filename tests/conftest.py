@@ -17,7 +17,7 @@ from tests.support import postgres_database, require
 
 # The machine's own set-up stays outside: tests are told where things are, one thread each, and nothing phones home.
 for name in [name for name in os.environ if name.startswith("VERAISON_")]:
-    if name not in ("VERAISON_REQUIRE", "VERAISON_TEST_POSTGRES"):
+    if name not in ("VERAISON_REQUIRE", "VERAISON_TEST_POSTGRES", "VERAISON_FAULT_ROUNDS"):
         del os.environ[name]
 os.environ |= {"VERAISON_THREADS": "1", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 os.environ |= {"DO_NOT_TRACK": "true", "BENTOML_DO_NOT_TRACK": "True", "MLFLOW_DISABLE_TELEMETRY": "true"}

@@ -22,6 +22,7 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
+from data import scorelog
 from data.events import MICROS_PER_DAY
 from data.log import EventLog
 from data.parse import parse_event
@@ -30,7 +31,10 @@ from data.store import Store
 from serving import keys
 from serving.app import create_app
 from serving.models import FOLDER, POINTER, ModelHolder
+from serving.scorer import score
 from serving.settings import AccessSettings
+from serving.verdicts import Journal
+from serving.wire import Protocol
 from tests.support import ROOT
 from training.bundle import Bundle
 from training.fit import fit, training_set
@@ -68,12 +72,20 @@ class Market:
         return Store(self.workspace.store_url, self.playbook.identity.keys)
 
 
-@cache
 def market() -> Market:
     """A simulated firm of 250 leads and 150 days with a model; made once a process, not to be changed."""
+    return firm(250, 150)
+
+
+@cache
+def firm(leads: int, days: int, *, since: int = 0, open_days: int = 10) -> Market:
+    """The same of another size, with a model that knows nothing of the last `since` days.
+
+    open_days : so long before the end the clock of the tests stands
+    """
     folder = Path(tempfile.mkdtemp(prefix="veraison-market-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    made = simulate(folder / "market.ndjson", leads=250, days=150, seed=11)
+    made = simulate(folder / "market.ndjson", leads=leads, days=days, seed=11)
     workspace = Workspace(folder / "workspace")
     workspace.create()
     playbook = load_playbook(made.playbook_path)
@@ -83,9 +95,10 @@ def market() -> Market:
             store.append(parse_event(json.loads(line), now=2**60) for line in lines)
         log = store.scan()
     soon = playbook.model_copy(update={"training": playbook.training.model_copy(update={"min_conversions": 10})})
-    bundle = fit(training_set(log, soon, before=log.newest + 1), soon, before=log.newest + 1, threads=1)
+    before = log.newest + 1 - since * MICROS_PER_DAY
+    bundle = fit(training_set(log, soon, before=before), soon, before=before, threads=1)
     publish(workspace, bundle)
-    return Market(workspace, playbook, bundle, log.newest - 10 * MICROS_PER_DAY)
+    return Market(workspace, playbook, bundle, log.newest - open_days * MICROS_PER_DAY)
 
 
 def publish(workspace: Workspace, bundle: Bundle, name: str | None = None) -> None:
@@ -121,12 +134,28 @@ class Door:
         return self.store.scan()
 
 
+def log_scores(service: Door, lead_ids: list[str], *, days: float) -> None:
+    """Scores in the prediction log, as they were served so many days before the clock."""
+    as_of = service.clock[0] - round(days * MICROS_PER_DAY)
+    scores = score(service.market.bundle, service.log(), lead_ids, [as_of] * len(lead_ids))
+    scorelog.append(service.store, (one for one in scores.to_log(as_of) if one.vector is not None))
+
+
 @contextmanager
-def door(where: Market, *, open_pages: bool = True, **access: Any) -> Iterator[Door]:
+def door(
+    where: Market, *, open_pages: bool = True, ticks: bool = False, mlflow: str | None = None, **access: Any
+) -> Iterator[Door]:
     """The app of a market, behind a real socket of this machine.
 
+    ticks  : the clock goes on by a second each time somebody looks at it, instead of standing still
+    mlflow : its tracking address
     access : of serving.settings.AccessSettings
     """
+
+    def look() -> int:
+        clock[0] += 1_000_000 if ticks else 0
+        return clock[0]
+
     with where.store() as store:
         clock = [where.now]
         settings = AccessSettings(open_pages=open_pages, **access)
@@ -134,9 +163,11 @@ def door(where: Market, *, open_pages: bool = True, **access: Any) -> Iterator[D
             store,
             ModelHolder(where.workspace),
             where.playbook,
-            clock=lambda: clock[0],
+            clock=look,
             settings=settings,
             mappings=where.workspace.mappings,
+            journal=Journal(where.workspace.reports),
+            mlflow=mlflow,
         )
         made = {
             scope: keys.create(store, f"{scope}-{len(keys.listed(store))}", [scope], now=1) for scope in keys.SCOPES
@@ -149,7 +180,7 @@ def door(where: Market, *, open_pages: bool = True, **access: Any) -> Iterator[D
 def in_thread(app: FastAPI) -> Iterator[str]:
     """The app on a real socket, for a browser; yields its address."""
     port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None))
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, http=Protocol))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
@@ -168,12 +199,12 @@ def free_port() -> int:
 
 
 _SERVE = """
-import sys
+import os, sys
 from pathlib import Path
 from serving.service import serve
 from veraison.errors import VeraisonError
 from veraison.settings import Workspace
-workspace = Workspace(Path(sys.argv[1]))
+workspace = Workspace(Path(sys.argv[1]), os.environ.get("VERAISON_STORE_URL"))
 try:
     serve(workspace, workspace.playbook, sys.argv[2], int(sys.argv[3]))
 except VeraisonError as error:
@@ -195,7 +226,7 @@ class Running:
         return self.process.wait(30)
 
 
-def start(workspace: Workspace, port: int, host: str = "127.0.0.1") -> subprocess.Popen[str]:
+def start(workspace: Workspace, port: int, host: str = "127.0.0.1", **settings: str) -> subprocess.Popen[str]:
     """The process that `veraison serve` is, without waiting for it."""
     return subprocess.Popen(
         [sys.executable, "-c", _SERVE, str(workspace.root), host, str(port)],
@@ -203,16 +234,16 @@ def start(workspace: Workspace, port: int, host: str = "127.0.0.1") -> subproces
         stderr=subprocess.STDOUT,
         text=True,
         cwd=ROOT,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, "PYTHONUNBUFFERED": "1", **settings},
         start_new_session=True,
     )
 
 
 @contextmanager
-def running(workspace: Workspace) -> Iterator[Running]:
-    """The real service, from the moment it says that it answers."""
+def running(workspace: Workspace, **settings: str) -> Iterator[Running]:
+    """The real service, from the moment it says that it answers; `settings` are of its environment."""
     port = free_port()
-    process = start(workspace, port)
+    process = start(workspace, port, **settings)
     lines: list[str] = []
     said: queue.Queue[str | None] = queue.Queue()
     reader = threading.Thread(target=_read, args=(process, lines, said.put))

@@ -163,7 +163,7 @@ def test_every_command_stands_in_the_documents():
 
 
 def test_every_variable_of_the_environment_stands_in_the_documents():
-    pages = (ROOT / "docs" / "operate.md", ROOT / "docs" / "operate" / "access.md")
+    pages = (ROOT / "docs" / "operate.md", *sorted((ROOT / "docs" / "operate").glob("*.md")))
     text = "\n".join(path.read_text(encoding="utf-8") for path in pages)
     assert [name for name in ServiceSettings.model_fields if f"`VERAISON_{name.upper()}`" not in text] == []
 

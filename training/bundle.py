@@ -24,7 +24,7 @@ from training.distil import ExplainedModel
 from training.hazard import HazardModel
 from training.interval import IntervalModel
 from veraison.errors import ModelError
-from veraison.playbook import Playbook
+from veraison.playbook import REMOVED, Playbook
 
 FORMAT = 2
 """1: hazards whose clocks stand still (training.hazard); still read."""
@@ -99,28 +99,58 @@ class Bundle:
     def predict(self, features: Floats, threads: int = 1) -> Prediction:
         """Everything at once, for (n, f) rows in the order of the feature set; a row's bits do not depend on n."""
         features = np.ascontiguousarray(features, dtype=np.float64)
-        count, horizons = len(features), np.array(self.playbook.horizons.days, dtype=np.float64)
+        count = len(features)
         if not count:
             width = len(self.feature_set.names)
-            shapes = (0, width), (0, len(horizons)), (0, 2), (0, 3)
+            shapes = (0, width), (0, len(self.playbook.horizons.days)), (0, 2), (0, 3)
             return Prediction(np.empty(0), 0.0, *(np.empty(shape) for shape in shapes))
         log_odds, contributions, base = self.explained.contributions(features, threads)
-        cumulative = self.conversion.cumulative(features, threads)
-        probability = np.empty((count, len(horizons)))
-        bent = np.empty_like(cumulative)
-        curve.bend(self.conversion.edges, cumulative, log_odds, horizons, self.primary, probability, bent)
-        edges, ripening = self.conversion.edges, bent
-        if self.readiness is not None:
-            edges = np.union1d(self.conversion.edges, self.readiness.edges)
-            ripening = np.empty((count, len(edges)))
-            own = self.readiness.cumulative(features, threads)
-            curve.no_later_than(self.readiness.edges, own, self.conversion.edges, bent, edges, ripening)
+        probability, bent = self._bent(features, log_odds, threads)
+        edges, ripening = self._ripening(features, bent, threads)
         ready = np.empty((count, len(READY_LEVELS)))
         curve.quantiles(edges, ripening, np.array(READY_LEVELS), ready)
         interval = np.full((count, 2), np.nan)
         if self.interval is not None:
             interval = self.interval.bounds(features, log_odds, threads)
         return Prediction(log_odds, base, contributions, probability, interval, ready)
+
+    def readiness_curve(self, features: Floats, threads: int = 1) -> tuple[Floats, Floats]:
+        """(g,) days and (n, g) the chance to be ready by then, never falling: the curve that `ready` is read from.
+
+        It ends with the longest horizon; readiness is conversion where the playbook names no event for it.
+        """
+        features = np.ascontiguousarray(features, dtype=np.float64)
+        _, bent = self._bent(features, self.explained.log_odds(features, threads), threads)
+        edges, ripening = self._ripening(features, bent, threads)
+        return edges, -np.expm1(-ripening)
+
+    def hazards(self, features: Floats, threads: int = 1) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
+        """Of conversion, then of readiness: (g,) days and the (n, g) cumulative hazard at each, linear in between.
+
+        ``-expm1(-H)`` is the chance by then; at a horizon it is that of `predict`.
+        """
+        features = np.ascontiguousarray(features, dtype=np.float64)
+        _, bent = self._bent(features, self.explained.log_odds(features, threads), threads)
+        return (self.conversion.edges, bent), self._ripening(features, bent, threads)
+
+    def _bent(self, features: Floats, log_odds: Floats, threads: int) -> tuple[Floats, Floats]:
+        """(n, h) chances of conversion, and (n, edges) the cumulative hazard that goes through the explained one."""
+        horizons = np.array(self.playbook.horizons.days, dtype=np.float64)
+        cumulative = self.conversion.cumulative(features, threads)
+        probability = np.empty((len(features), len(horizons)))
+        bent = np.empty_like(cumulative)
+        curve.bend(self.conversion.edges, cumulative, log_odds, horizons, self.primary, probability, bent)
+        return probability, bent
+
+    def _ripening(self, features: Floats, bent: Floats, threads: int) -> tuple[Floats, Floats]:
+        """Days, and the (n, days) cumulative hazard of readiness at each."""
+        if self.readiness is None:
+            return self.conversion.edges, bent
+        edges = np.union1d(self.conversion.edges, self.readiness.edges)
+        ripening = np.empty((len(features), len(edges)))
+        own = self.readiness.cumulative(features, threads)
+        curve.no_later_than(self.readiness.edges, own, self.conversion.edges, bent, edges, ripening)
+        return edges, ripening
 
     def points(self, prediction: Prediction) -> tuple[float, Floats, Floats]:
         """The base, (n, f) points of each feature and (n,) score: 10 points double the odds, 50 is the typical lead.
@@ -132,6 +162,12 @@ class Bundle:
         base = 50.0 + per_unit * (prediction.base - shift)
         score = np.clip(50.0 + per_unit * (prediction.log_odds - shift), 0.0, 100.0)
         return base, per_unit * prediction.contributions, score
+
+    def score_of(self, probability: Floats) -> Floats:
+        """(n,) scores of probabilities at the primary horizon, in ]0, 1[, on this bundle's scale."""
+        log_odds = np.log(probability) - np.log1p(-probability)
+        found: Floats = np.clip(50.0 + 10.0 * (log_odds - np.log(self.base_odds)) / np.log(2.0), 0.0, 100.0)
+        return found
 
     def save(self, folder: Path) -> None:
         """Write the bundle's files into `folder`."""
@@ -159,7 +195,7 @@ class Bundle:
                 if _digest(folder / name) != digest:
                     raise ValueError(f"{name} is not as it was written")
             return Bundle(
-                playbook=Playbook.model_validate(core["playbook"]),
+                playbook=Playbook.model_validate(_as_now(core["playbook"])),
                 feature_set=FeatureSet.from_json(core["feature_set"]),
                 conversion=_load_hazard(folder, "conversion", core),
                 readiness=_load_hazard(folder, "readiness", core) if core["readiness"] else None,
@@ -195,6 +231,14 @@ class Bundle:
         if self.interval is not None:
             files[_INTERVAL] = _booster_text(self.interval.booster)
         return files
+
+
+def _as_now(tables: dict[str, Any]) -> dict[str, Any]:
+    """A playbook's tables as an older version wrote them, without the keys that are no more."""
+    return {
+        name: {key: value for key, value in table.items() if key not in REMOVED.get(name, ())}
+        for name, table in tables.items()
+    }
 
 
 _UNREADABLE = (

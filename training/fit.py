@@ -84,12 +84,15 @@ class TrainingSet:
         )
 
 
-def training_set(log: EventLog, playbook: Playbook, *, before: int) -> TrainingSet:
+def training_set(log: EventLog, playbook: Playbook, *, before: int, since: int | None = None) -> TrainingSet:
     """Everything a model may learn from what was known before the snapshot.
 
+    since : landmarks before it are left out, microseconds UTC; histories before it still count in features
     Raises TrainingError where there are too few conversions, with how many there are and how many are needed.
     """
     found = examples(log, playbook, before=before)
+    if since is not None:
+        found = found[found.pairs.as_of >= since]
     pairs, outcomes, person = found.pairs, found.outcomes, found.person
     longest, seed = max(playbook.horizons.days), playbook.training.seed
     within = outcomes.within(longest)
@@ -252,9 +255,20 @@ def _some(count: int, most: int, seed: int) -> Ints:
 
 
 def _reference(data: TrainingSet, explained: ExplainedModel, seed: int, threads: int) -> pl.DataFrame:
-    rows = data.cohort[_some(len(data.cohort), REFERENCE_ROWS, seed)]
+    rows = data.cohort[_whole(data.person[data.cohort], REFERENCE_ROWS, seed)]
     served = explained.log_odds(data.features[rows], threads)
     frame = pl.DataFrame(data.features[rows], schema=data.feature_set.names)
     return frame.with_columns(
-        probability=pl.Series(1 / (1 + np.exp(-served))), landmark_day=pl.Series(data.pairs.day[rows])
+        probability=pl.Series(1 / (1 + np.exp(-served))),
+        landmark_day=pl.Series(data.pairs.day[rows]),
+        landmark_lead=pl.Series(np.unique(data.person[rows], return_inverse=True)[1]),
     )
+
+
+def _whole(person: Ints | Codes, most: int, seed: int) -> Ints:
+    """All rows, or those of random persons, ascending: rows of one person are alike, so they stay together."""
+    if len(person) <= most:
+        return np.arange(len(person))
+    _, code, count = np.unique(person, return_inverse=True, return_counts=True)
+    order = np.random.default_rng(seed).permutation(len(count))
+    return np.flatnonzero(np.isin(code, order[np.cumsum(count[order]) <= most]))

@@ -2,8 +2,9 @@
 
 The hazard is learned again on halves of the persons. How far the halves part on a row is the delete-d jackknife's
 estimate of the variance of its log-odds (Shao and Wu 1989), and a small forest learns that variance from the features.
-Halves show what chance did to the training set, not what shrinkage hides from all of them: most of the error. So the
-variance is multiplied by `INFLATION`, which was measured where the true chances are known (docs/decisions/0006).
+Halves show what chance did to the training set, not what shrinkage hides from all of them, nor what no feature tells.
+So the variance is multiplied by `INFLATION`, and `FLOOR` is added: leads growing in number bring the halves together,
+and the truth only slowly nearer. Both were measured where the true chances are known (docs/decisions/0006).
 
 The served probability is a mean: of leads that look alike, it says the share that converts. Where their true log-odds
 are normal with variance v about c, that share is about the logistic of ``c + v (1 - 2 p) / 2`` (second order in v), so
@@ -27,8 +28,8 @@ from training.landmarks import Outcomes
 LEVEL = 0.8
 QUANTILE = 1.2815515655446004
 """Of the standard normal: between it and its negative lie 80 %."""
-INFLATION = 8.0
-"""How many times its variance the mean squared error of log-odds is: docs/decisions/0006-the-model.md says where."""
+INFLATION, FLOOR = 6.0, 0.15
+"""Mean squared error of log-odds is so many times the halves' variance, and so much more (docs/decisions/0006)."""
 MEMBERS = 4
 PERSONS = 5_000
 """So many persons at most teach one member."""
@@ -36,7 +37,6 @@ EVENT_FREE = 10_000
 """Rows without an event that a member learns from at most (training.hazard)."""
 ROWS = 10_000
 """So many landmarks at most teach the forest of variances."""
-SMALLEST = 1e-6
 ROUNDS = 60
 PARAMETERS: dict[str, Any] = {
     "objective": "gamma",
@@ -92,10 +92,8 @@ class IntervalModel:
             members.append(log_odds(member.cumulative(shown, threads)[:, np.searchsorted(member.edges, primary)]))
         if len(members) < MEMBERS // 2:
             return None
-        variance = INFLATION * scale * np.var(members, axis=0, ddof=1)
-        data = lgb.Dataset(
-            shown, label=np.maximum(variance, SMALLEST), categorical_feature=categorical, params={"verbosity": -1}
-        )
+        variance = FLOOR + INFLATION * scale * np.var(members, axis=0, ddof=1)
+        data = lgb.Dataset(shown, label=variance, categorical_feature=categorical, params={"verbosity": -1})
         return IntervalModel(lgb.train(PARAMETERS | {"seed": seed, "num_threads": threads}, data, ROUNDS))
 
     def bounds(self, features: Floats, log_odds: Floats, threads: int = 1) -> Floats:

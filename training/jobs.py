@@ -1,14 +1,16 @@
 """The job of a data scientist, readable from top to bottom: train a model, measured on the newest settled past."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from data.events import MICROS_PER_DAY, instant, isoformat
 from data.log import EventLog
+from data.record import banded
 from training import hazard, provenance
 from training.audit.finding import refuse
 from training.audit.histories import audit_log
@@ -61,6 +63,7 @@ def train(
     judged, figures = _measure_past(log, playbook, before, threads, say)
     say("learning the hazard and its explanation")
     bundle = fit(data, playbook, before=before, base_odds=base_odds, threads=threads)
+    bundle = replace(bundle, facts=bundle.facts | _record(judged, bundle))
     folder = reports / "train" / bundle.version
     folder.mkdir(parents=True, exist_ok=True)
     if judged is not None:
@@ -131,6 +134,18 @@ def _measure_past(
     return None, pl.DataFrame(
         schema={"model": pl.String, "horizon": pl.Int64, "metric": pl.String, "value": pl.Float64}
     )
+
+
+def _record(judged: Judged | None, bundle: Bundle) -> dict[str, Any]:
+    """What became of the twin's scores on leads it had not seen; nothing where the horizon of scores is too long."""
+    days = bundle.playbook.horizons.primary
+    if judged is None or days not in judged.horizons:
+        return {}
+    probability = judged.probability[OURS][:, judged.horizons.index(days)]
+    happened, moments = judged.outcomes.within(days), judged.pairs.as_of
+    return {
+        "record": banded(judged.person, moments, bundle.score_of(probability), probability, happened, days).to_dict()
+    }
 
 
 def _named(figures: pl.DataFrame) -> dict[str, float]:

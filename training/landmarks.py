@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data.events import MICROS_PER_DAY, micros
-from data.journey import Status, first_ripening, standing
+from data.journey import Status, first_ripening, standing, won_at
 from data.log import NEVER, Codes, EventLog, Floats, Ints
 from veraison.playbook import Playbook
 
@@ -116,12 +116,9 @@ def conversions(log: EventLog, playbook: Playbook, pairs: Landmarks, before: int
     """Days to conversion as known at `before`, and which pairs can be used at all.
 
     A pair is unusable where the lead had in truth converted by ``as_of`` (it became known later only), or where
-    nothing of its follow-up was observed. Opting out stops the scoring of a lead, not its journey: a win counts.
+    nothing of its follow-up was observed.
     """
-    person = log.persons(before)[pairs.lead].astype(np.int64)
-    journey = playbook.journey.model_copy(update={"opted_out": ()})
-    then = standing(log, journey, person, np.full(len(pairs), before))
-    return _outcomes(playbook, pairs, np.where(then.status == Status.converted, then.closed, NEVER), before)
+    return _outcomes(playbook, pairs, won_at(log, playbook.journey, pairs.lead, before), before)
 
 
 def ripenings(log: EventLog, playbook: Playbook, pairs: Landmarks, before: int) -> tuple[Outcomes, Bools]:

@@ -22,6 +22,23 @@ def auc(happened: Bools, probability: Floats) -> float:
     return float(roc_auc_score(happened, probability))
 
 
+def expected_auc(chance: Floats, truth: Floats) -> float:
+    """AUC of (n,) chances, over all outcomes that the (n,) true chances may bring: P(ranked right | one of two wins).
+
+    Each row stands in for both of its outcomes, weighted by how likely they are; a row is never set against itself.
+
+    >>> expected_auc(np.array([0.1, 0.2]), np.array([0.0, 1.0]))
+    1.0
+    >>> round(expected_auc(np.array([0.1, 0.2]), np.array([0.5, 0.5])), 3)
+    0.5
+    """
+    happened = np.repeat([True, False], len(truth))
+    weight = np.concatenate([truth, 1 - truth])
+    counted = float(roc_auc_score(happened, np.tile(chance, 2), sample_weight=weight))
+    everyone, itself = truth.sum() * (1 - truth).sum(), (truth * (1 - truth)).sum()
+    return float((counted * everyone - 0.5 * itself) / (everyone - itself))
+
+
 def pr_auc(happened: Bools, probability: Floats) -> float:
     """Average precision; the base rate is what chance gives."""
     return float(average_precision_score(happened, probability)) if happened.any() else float("nan")

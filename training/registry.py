@@ -6,6 +6,7 @@ atomic rename, so that serving needs neither MLflow nor the registry to be up.
 """
 
 import contextlib
+import functools
 import io
 import json
 import logging
@@ -13,12 +14,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
+from urllib.parse import urlsplit
 
 from training.bundle import MANIFEST, Bundle
-from veraison.errors import ModelError
+from veraison.errors import ModelError, RegistryError
 from veraison.settings import Workspace
 
 NAME = "veraison"
@@ -26,6 +28,29 @@ EXPERIMENT = "veraison"
 CHAMPION, CHALLENGER = "champion", "challenger"
 _REIGNS = "champions"
 _REMEMBERED = 50
+_ABSENT = "RESOURCE_DOES_NOT_EXIST"
+_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
+"""MLflow's own are five minutes of silence before it says that its server does not answer."""
+
+Given = ParamSpec("Given")
+Got = TypeVar("Got")
+
+
+def _answered(method: Callable[Given, Got]) -> Callable[Given, Got]:
+    """A method of the registry that fails in one line where MLflow's store or server does."""
+
+    @functools.wraps(method)
+    def asked(*args: Given.args, **named: Given.kwargs) -> Got:
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415 (see Registry)
+
+        try:
+            return method(*args, **named)
+        except MlflowException as error:
+            registry = args[0]
+            assert isinstance(registry, Registry)
+            raise RegistryError(f"the registry {registry.address} cannot be used: {registry.told(error)}") from error
+
+    return asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +66,11 @@ class Registered:
 class Registry:
     """MLflow's tracking store and model registry of one workspace."""
 
+    @_answered
     def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        for name, value in _PATIENCE.items():
+            os.environ.setdefault(name, value)
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         os.environ.setdefault("DO_NOT_TRACK", "true")
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -50,7 +79,6 @@ class Registry:
         logging.getLogger("mlflow").setLevel(logging.ERROR)
         logging.getLogger("alembic").setLevel(logging.ERROR)
         workspace.create()
-        self._workspace = workspace
         self._mlflow = mlflow
         self._point_here()
         self._client = mlflow.MlflowClient()
@@ -61,11 +89,24 @@ class Registry:
             else self._client.create_experiment(EXPERIMENT, artifact_location=workspace.artifacts.absolute().as_uri())
         )
 
+    @property
+    def address(self) -> str:
+        """Where it is, without the password that may stand in it."""
+        found = urlsplit(self._workspace.tracking_uri)
+        return found._replace(netloc=found.netloc.rpartition("@")[2]).geturl()
+
+    def told(self, error: Exception) -> str:
+        """The first words of what MLflow says, without that password: the rest are its tries."""
+        words = " ".join(str(error).split())
+        secret = urlsplit(self._workspace.tracking_uri).netloc.rpartition("@")[0]
+        return (words.replace(f"{secret}@", "") if secret else words)[:200]
+
     def _point_here(self) -> None:
         """MLflow's address is one a process: another workspace may have been opened since."""
         self._mlflow.set_tracking_uri(self._workspace.tracking_uri)
         self._mlflow.set_registry_uri(self._workspace.tracking_uri)
 
+    @_answered
     def register(
         self,
         bundle: Bundle,
@@ -79,9 +120,14 @@ class Registry:
 
         reports : a folder whose files are kept with the run
         alias   : given to the new version at once
+
+        Where a process died when MLflow had the version and we had not named it yet, that version is taken up.
         """
         mlflow = self._mlflow
         self._point_here()
+        begun = self._nameless(bundle.version)
+        if begun is not None:
+            return self._named(begun, alias)
         with (
             contextlib.redirect_stderr(io.StringIO()),  # MLflow announces each version there, past any logger
             tempfile.TemporaryDirectory() as folder,
@@ -90,7 +136,7 @@ class Registry:
             bundle.save(Path(folder) / "bundle")
             mlflow.set_tags({"bundle": bundle.version, "trained_on": str(bundle.facts.get("as_of"))})
             mlflow.log_params({key: str(value)[:500] for key, value in (params or {}).items()})
-            mlflow.log_metrics({key: value for key, value in (metrics or {}).items() if value == value})  # noqa: PLR0124
+            mlflow.log_metrics({key: value for key, value in (metrics or {}).items() if value == value})  # noqa: PLR0124 (NaN)
             if reports is not None:
                 mlflow.log_artifacts(str(reports), "reports")
             info = mlflow.pyfunc.log_model(
@@ -100,11 +146,20 @@ class Registry:
                 registered_model_name=NAME,
                 pip_requirements=["veraison"],
             )
-        number = int(info.registered_model_version)
-        self._client.set_model_version_tag(NAME, str(number), "bundle", bundle.version)
+        return self._named(Registered(int(info.registered_model_version), bundle.version, run.info.run_id), alias)
+
+    def _named(self, one: Registered, alias: str | None) -> Registered:
+        self._client.set_model_version_tag(NAME, str(one.number), "bundle", one.version)
         if alias is not None:
-            self.assign(alias, number)
-        return Registered(number, bundle.version, run.info.run_id, (alias,) if alias else ())
+            self.assign(alias, one.number)
+        return replace(one, aliases=(alias,) if alias else ())
+
+    def _nameless(self, version: str) -> Registered | None:
+        """A version that MLflow has of a bundle, where the process died before it was named after it."""
+        for one in self.versions():
+            if not one.version and self._client.get_run(one.run_id).data.tags.get("bundle") == version:
+                return replace(one, version=version)
+        return None
 
     @contextlib.contextmanager
     def trials(self, name: str) -> Iterator[Callable[[int, Mapping[str, Any], Mapping[str, float]], None]]:
@@ -120,37 +175,53 @@ class Registry:
 
             yield record
 
+    @_answered
     def assign(self, alias: str, number: int) -> None:
         """Point an alias at a version; the champion is also laid down for serving, and remembered."""
-        if alias == CHAMPION:
-            self._lay_down(self.load(number))
-        try:
-            self._client.set_registered_model_alias(NAME, alias, str(number))
-        except self._mlflow.MlflowException as error:
-            raise ModelError(f"version {number} of the model is not in the registry: {error}") from error
+        self._point(alias, number)
         if alias == CHAMPION:
             reigns = self.champions()
             if reigns[-1:] != [number]:
                 self._remember([*reigns, number])
 
+    def _point(self, alias: str, number: int) -> None:
+        if alias == CHAMPION:
+            self._lay_down(self.load(number))
+        try:
+            self._client.set_registered_model_alias(NAME, alias, str(number))
+        except self._mlflow.MlflowException as error:
+            if error.error_code != _ABSENT:
+                raise
+            raise ModelError(f"version {number} of the model is not in the registry: {error}") from error
+
+    @_answered
     def champions(self) -> list[int]:
         """Numbers of the versions that were champion, one after the other; the last one is it now."""
         said = self._client.get_registered_model(NAME).tags.get(_REIGNS, "")
         return [int(number) for number in said.split(",") if number]
 
+    @_answered
     def roll_back(self) -> Registered:
         """Make the version that was champion before the champion again; ModelError where there was none."""
-        reigns = self.champions() if self.versions() else []
-        if len(reigns) < 2:
+        earlier = self.predecessors()
+        if not earlier:
             raise ModelError("no other version was champion before; promote one with: veraison models promote N")
-        number = reigns[-2]
-        self._remember(reigns[:-2])  # so that the next step goes back further, not forth
-        self.assign(CHAMPION, number)
-        return next(one for one in self.versions() if one.number == number)
+        self._point(CHAMPION, earlier[-1])
+        self._remember(earlier)  # so that the next step goes back further, not forth
+        return next(one for one in self.versions() if one.number == earlier[-1])
+
+    @_answered
+    def predecessors(self) -> list[int]:
+        """Numbers of the versions that were champion before the one that is, one after the other."""
+        now = self.aliased(CHAMPION)
+        reigns = self.champions() if now is not None else []
+        last = max((place for place, number in enumerate(reigns) if now and number == now.number), default=len(reigns))
+        return reigns[:last]
 
     def _remember(self, reigns: list[int]) -> None:
         self._client.set_registered_model_tag(NAME, _REIGNS, ",".join(map(str, reigns[-_REMEMBERED:])))
 
+    @_answered
     def versions(self) -> list[Registered]:
         """Every registered version, newest first."""
         if not self._client.search_registered_models(f"name = '{NAME}'"):
@@ -164,15 +235,22 @@ class Registry:
             for v in sorted(found, key=lambda v: -int(v.version))
         ]
 
+    @_answered
     def aliased(self, alias: str) -> Registered | None:
         """The version an alias points at, None where there is none."""
         return next((one for one in self.versions() if alias in one.aliases), None)
 
+    @_answered
     def load(self, number: int) -> Bundle:
         """The bundle of one version."""
         self._point_here()
         try:
             found = self._client.get_model_version(NAME, str(number))
+        except self._mlflow.MlflowException as error:
+            if error.error_code != _ABSENT:
+                raise
+            raise ModelError(f"version {number} of the model is not in the registry: {error}") from error
+        try:
             folder = Path(self._mlflow.artifacts.download_artifacts(found.source)) / "artifacts" / "bundle"
         except (self._mlflow.MlflowException, OSError) as error:
             moved = self._moved(number)
@@ -183,29 +261,38 @@ class Registry:
 
     def _moved(self, number: int) -> Path | None:
         """The bundle of a version whose workspace is no longer where MLflow wrote down that it is."""
-        try:
-            version = self._client.get_model_version(NAME, str(number)).tags.get("bundle")
-        except self._mlflow.MlflowException:
-            return None
+        version = self._client.get_model_version(NAME, str(number)).tags.get("bundle")
         for manifest in sorted(self._workspace.artifacts.glob(f"**/artifacts/bundle/{MANIFEST}")):
             if json.loads(manifest.read_text(encoding="utf-8")).get("version") == version:
                 return manifest.parent
         return None
 
+    @_answered
     def params(self, number: int) -> dict[str, str]:
         """What was logged about where a version comes from (training.provenance), and how it was trained."""
         run_id = self._client.get_model_version(NAME, str(number)).run_id
         return dict(self._client.get_run(str(run_id)).data.params)
 
+    @_answered
     def metrics(self, number: int) -> dict[str, float]:
         """The figures logged with a version."""
         run_id = self._client.get_model_version(NAME, str(number)).run_id
         return dict(self._client.get_run(str(run_id)).data.metrics)
 
+    def lies_ready(self, version: str) -> bool:
+        """Whether serving would find this version in the workspace, whole."""
+        home = self._workspace.root / "champion"
+        try:
+            named = (home / "CURRENT").read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            return False
+        return named == version and _loads(home / version)
+
     def _lay_down(self, bundle: Bundle) -> None:
         home = self._workspace.root / "champion"
         folder = home / bundle.version
-        if not folder.exists():
+        if not _loads(folder):
+            shutil.rmtree(folder, ignore_errors=True)
             fresh = home / f".{bundle.version}.{os.getpid()}"
             bundle.save(fresh)
             try:
@@ -215,3 +302,11 @@ class Registry:
         pointer = home / f".CURRENT.{os.getpid()}"
         pointer.write_text(bundle.version + "\n", encoding="utf-8")
         pointer.replace(home / "CURRENT")
+
+
+def _loads(folder: Path) -> bool:
+    try:
+        Bundle.load(folder)
+    except ModelError:
+        return False
+    return True

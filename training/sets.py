@@ -43,6 +43,11 @@ class Examples:
     ripening: Outcomes
     ripens: Bools
 
+    def __getitem__(self, rows: Bools) -> "Examples":
+        return Examples(
+            self.pairs[rows], self.person[rows], self.outcomes[rows], self.ripening[rows], self.ripens[rows]
+        )
+
 
 def examples(
     log: EventLog, playbook: Playbook, *, before: int, days: tuple[int, ...] | None = None,

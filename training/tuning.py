@@ -1,7 +1,8 @@
 """Which settings of the hazard do best on what came later: Optuna on folds that roll through the past.
 
-Each fold trains on what was known at its origin and is judged on leads created after it, as `veraison backtest` does;
-nothing after the snapshot is looked at, so a backtest at later origins stays an honest measure of what is found here.
+Each fold trains on what was known at its origin and is judged on leads created after it, as `veraison backtest` does.
+The newest fold takes no part in the search: among many trials the best is partly luck, so what it is worth beside the
+shipped settings is measured there, on leads that did not choose it. Nothing after the snapshot is looked at.
 The first trial that is completed is always the shipped settings, so that the answer can be "leave them".
 
 A study is named after its data, playbook and snapshot and kept in a database: broken off, it goes on where it was.
@@ -57,9 +58,10 @@ class Tuned:
     """What was found.
 
     settings   : the best, as the playbook's ``[training.model]`` takes them; empty where the shipped ones were best
-    loss       : mean log-loss over horizons and folds; `shipped` that of the shipped settings
+    loss       : mean log-loss over horizons of the leads it is judged on; `shipped` that of the shipped settings
     difference : ``loss - shipped`` with its 95 % interval, paired by person
     trials     : how many are done, those of earlier runs too
+    apart      : whether those leads are others than those that chose; else the difference is rosier than the truth
     """
 
     settings: dict[str, Any]
@@ -67,6 +69,7 @@ class Tuned:
     shipped: float
     difference: tuple[float, float, float]
     trials: int
+    apart: bool
 
     @property
     def better(self) -> bool:
@@ -114,11 +117,13 @@ def tune(
     Raises  : TrainingError where history is too short for a fold
     """
     until = monotonic() + budget
-    made = folds(log, playbook, before, say)
+    made, judges = search_and_judge(log, playbook, before, say)
+    apart = made is not judges
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         storage=f"sqlite:///{storage.absolute()}",
-        study_name=f"{provenance.fingerprint(log, before)}-{playbook.fingerprint}-{isoformat(before)}",
+        study_name=f"{provenance.fingerprint(log, before)}-{playbook.fingerprint}-{isoformat(before)}"
+        + ("" if apart else "-together"),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=5),
         load_if_exists=True,
     )
@@ -127,15 +132,13 @@ def tune(
     if there := _tried(study):
         say(f"{there} trials are there from before")
 
-    losses: dict[int, list[Floats]] = {}  # of the shipped settings and the best so far
-
     def objective(trial: optuna.Trial) -> float:
         shipped = _shipped(study)
         settings = space(trial) if shipped else {}
-        losses[trial.number] = []
+        losses: list[float] = []
         for place, fold in enumerate(made):
-            losses[trial.number].append(_losses(fold, settings, playbook, threads))
-            so_far = float(np.mean([one.mean() for one in losses[trial.number]]))
+            losses.append(float(_losses(fold, settings, playbook, threads).mean()))
+            so_far = float(np.mean(losses))
             trial.report(so_far, place)
             if shipped and trial.should_prune():
                 raise optuna.TrialPruned
@@ -143,10 +146,7 @@ def tune(
         return so_far
 
     def told(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-        best, shipped = study.best_trial, _shipped(study)
-        for other in losses.keys() - {shipped and shipped.number, best.number}:
-            del losses[other]
-        if best.number == trial.number:
+        if study.best_trial.number == trial.number:
             say(f"trial {trial.number}: log-loss {trial.value:.5f}" + ("" if trial.params else " (as shipped)"))
 
     left = None if trials is None else max(0, trials - there)
@@ -155,22 +155,22 @@ def tune(
         left = None if left is None else max(0, left - 1)
     if left != 0 and until > monotonic():
         study.optimize(objective, n_trials=left, timeout=until - monotonic(), callbacks=[told])
-    best, first = study.best_trial, _shipped(study)
-    assert first is not None  # it was completed above
-    for one in (first, best):
-        if one.number not in losses:  # an earlier run's
-            losses[one.number] = [_losses(fold, one.params, playbook, threads) for fold in made]
-    gap = np.concatenate(losses[best.number]) - np.concatenate(losses[first.number])
-    person = np.concatenate([fold.person for fold in made])
+    best = dict(study.best_trial.params)
+    say("judging what was found" + (" on leads that did not choose it" if apart else ""))
+    shipped = [_losses(fold, {}, playbook, threads) for fold in judges]
+    chosen = [_losses(fold, best, playbook, threads) for fold in judges] if best else shipped
+    gap = np.concatenate(chosen) - np.concatenate(shipped)
+    person = np.concatenate([fold.person for fold in judges])
     low, high = metrics.bootstrap(
         lambda rows: float(gap[rows].mean()), person, draws=_DRAWS, seed=playbook.training.seed
     )
     return Tuned(
-        settings=dict(best.params),
-        loss=float(best.value or 0.0),
-        shipped=float(first.value or 0.0),
+        settings=best,
+        loss=float(np.concatenate(chosen).mean()),
+        shipped=float(np.concatenate(shipped).mean()),
         difference=(float(gap.mean()), low, high),
         trials=_tried(study),
+        apart=apart,
     )
 
 
@@ -184,13 +184,28 @@ def _tried(study: optuna.Study) -> int:
     return sum(one.state in (TrialState.COMPLETE, TrialState.PRUNED) for one in study.trials)
 
 
-def folds(log: EventLog, playbook: Playbook, before: int, say: Callable[[str], None]) -> list[Fold]:
-    """The rolling origins, each with what it learns from and is judged by; TrainingError where there is none."""
+def search_and_judge(
+    log: EventLog, playbook: Playbook, before: int, say: Callable[[str], None]
+) -> tuple[list[Fold], list[Fold]]:
+    """The folds that choose and those that judge: the newest, where what was known at its origin holds older ones.
+
+    Raises TrainingError where there is no fold at all. In a history too short for both the same list does both.
+    """
+    for origin in default_origins(log, playbook, before, folds=1):
+        if earlier := default_origins(log, playbook, origin, FOLDS):
+            return folds(log, playbook, earlier, origin, say), folds(log, playbook, [origin], before, say)
     origins = default_origins(log, playbook, before, FOLDS)
     if not origins:
         raise TrainingError(
             f"history before {isoformat(before)} is too short to tune on; the shipped settings are made for that"
         )
+    say("history is too short to judge on other leads than those that choose: what is found will look too good")
+    made = folds(log, playbook, origins, before, say)
+    return made, made
+
+
+def folds(log: EventLog, playbook: Playbook, origins: list[int], before: int, say: Callable[[str], None]) -> list[Fold]:
+    """What each origin learns from, and is judged by as known at `before`."""
     random = np.random.default_rng(playbook.training.seed)
     found = []
     for origin in origins:

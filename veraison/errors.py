@@ -7,6 +7,7 @@
     ├── StoreError           the workspace cannot be opened, or is of a newer version
     ├── TrainingError        the data do not allow a model
     ├── ModelError           there is no model to score with, or it is not usable
+    │   └── RegistryError    the registry of models does not answer
     ├── CustomFeatureError   a firm's own feature is missing, changed or misbehaves
     └── UnknownLeadError     nobody by that id
 
@@ -40,6 +41,10 @@ class TrainingError(VeraisonError):
 
 class ModelError(VeraisonError):
     """No model, or one that this version cannot use."""
+
+
+class RegistryError(ModelError):
+    """The registry of models cannot be reached, or fails; the same may work later."""
 
 
 class CustomFeatureError(VeraisonError):

@@ -20,6 +20,9 @@ from pydantic import (
 
 _WRITE_IT = "write it as 2026-03-01T09:12:00Z"
 
+REMOVED = {"monitoring": ("psi", "share", "score_psi")}
+"""Keys that are no more: playbooks are told so, models that were trained with them are read without."""
+
 Whole = Annotated[int, Field(strict=True)]
 Name = Annotated[str, Field(min_length=1)]
 Family = Literal[
@@ -270,9 +273,8 @@ class Scoring(_Table):
 class Monitoring(_Table):
     """The written policy by which `veraison monitor` decides.
 
-    psi             0.25  population stability index above which a column, or the score, has drifted
-    share           0.2   share of columns drifted above which the inputs as a whole have
-    score_psi       0.1   index of the score above which drifted inputs move predictions, and so are acted on
+    false_alarms    0.01  share of usual weeks in which the score, and all columns together, may be called drifted
+    source          "source"  trait that names where a lead comes from; sources are watched by it
     category_share  0.05  share of new leads above which a category that training did not know is acted on
     calibration     1.5   observed conversions for each one expected, or the inverse, that the interval must lie beyond
     recent_days     28    length of the newest chunk that is compared with the reference
@@ -282,11 +284,17 @@ class Monitoring(_Table):
     gate_outcomes   10    newest of them kept from the challenger, to compare it with the champion on
     gate_margin     0.01  log-loss by which the challenger may be worse, at the far end of its interval
     gate_ece        0.02  calibration error by which the challenger may be worse
+    promote         "auto"  what passes becomes the champion; "ask": it waits as challenger for a person
+    shadow_days     0     days a challenger scores beside the champion before it serves; 0: the newest scores served are
+                          scored again at once
+    guard           0.01  log-loss by which a promoted model must be worse than its predecessor, at the near end of the
+                          interval, for the predecessor to serve again
+    quiet_days      14    days after a promotion, or after the predecessor came back, in which no renewal starts
+    for_runs        1     runs in a row that must see a cause that has no name of its own before it is acted on
     """
 
-    psi: float = Field(default=0.25, gt=0, strict=True)
-    share: float = Field(default=0.2, gt=0, le=1, strict=True)
-    score_psi: float = Field(default=0.1, gt=0, strict=True)
+    false_alarms: float = Field(default=0.01, ge=0.001, le=0.2, strict=True)
+    source: Name = "source"
     category_share: float = Field(default=0.05, gt=0, le=1, strict=True)
     calibration: float = Field(default=1.5, ge=1, strict=True)
     recent_days: Whole = Field(default=28, ge=1, le=365)
@@ -296,6 +304,11 @@ class Monitoring(_Table):
     gate_outcomes: Whole = Field(default=10, ge=5)
     gate_margin: float = Field(default=0.01, ge=0, strict=True)
     gate_ece: float = Field(default=0.02, ge=0, strict=True)
+    promote: Literal["auto", "ask"] = "auto"
+    shadow_days: Whole = Field(default=0, ge=0, le=90)
+    guard: float = Field(default=0.01, ge=0, strict=True)
+    quiet_days: Whole = Field(default=14, ge=0, le=365)
+    for_runs: Whole = Field(default=1, ge=1, le=52)
 
 
 class Pages(_Table):

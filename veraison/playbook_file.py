@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from veraison.errors import PlaybookError
-from veraison.playbook import Playbook
+from veraison.playbook import REMOVED, Playbook
 
 
 def load_playbook(path: Path) -> Playbook:
@@ -57,6 +57,8 @@ def _one_line(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         table = ".".join(str(part) for part in first["loc"][:-1])
         where = f"in [{table}]" if table else "at the top level"
+        if first["loc"][-1] in REMOVED.get(table, ()):
+            return f"{path}: is no key any more, as thresholds are calibrated (monitoring.false_alarms); leave it out"
         sentence = f"unknown key; allowed {where}: {', '.join(_allowed(first['loc'][:-1]))}"
     elif first["type"] == "missing":
         sentence = "is required and missing"

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from data.events import micros
 
-Drift = Literal["none", "source", "rename", "price", "bots", "season"]
+Drift = Literal["none", "source", "rename", "price", "bots", "season", "silent", "quality"]
 DRIFTS: Final[tuple[Drift, ...]] = get_args(Drift)
 
 START: Final = micros(datetime(2025, 1, 6, tzinfo=UTC))
@@ -80,7 +80,11 @@ SOURCES: Final = (
     Source("Social Ads", 0.00, 0.35, 3, True, "Form Submitted", 0.02, 0.05, ("carousel", "video")),
 )
 LARGEST, NEW = 0, 6
-"""Places in `SOURCES`: the source that collapses under drift "source", and the one that then appears."""
+"""Places in `SOURCES`: the source that collapses under drifts "source" and "quality", and the one that appears under
+"source"."""
+
+SILENT: Final = 1
+"""Place of the source that delivers no leads any more under drift "silent"; its visitors still come and go."""
 
 NEW_SHARE: Final = 0.20
 COLLAPSED: Final = 0.15

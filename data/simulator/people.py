@@ -24,6 +24,7 @@ from data.simulator.market import (
     OTHER_INDUSTRIES,
     OTHER_ROLES,
     PAGE_POINTS,
+    SILENT,
     SIZES,
     SOURCES,
     START,
@@ -132,8 +133,10 @@ def settle(market: Market, leads: int, days: int, rng: np.random.Generator) -> P
     bot = luck["bot"] < np.where(market.under("bots", day), BOT_WAVE, BOT_SHARE)
     source = np.where(new_source & (luck["new_source"] < NEW_SHARE), NEW, usual)
     source = np.where(bot, LARGEST, source)  # bots come by paid clicks
-    kind = np.where(new_source & (source == LARGEST), COLLAPSED_KIND, source)
+    collapsed = (new_source | market.under("quality", day)) & (source == LARGEST)
+    kind = np.where(collapsed, COLLAPSED_KIND, source)
     kept = luck["dip"] < np.array([market.dip(today) for today in range(days)])[day]
+    kept &= ~(market.under("silent", day) & (source == SILENT))
 
     industry, size, role = _pick(_INDUSTRIES, luck["industry"]), _pick(SIZES, luck["size"]), _pick(_ROLES, luck["role"])
     country = _pick(_COUNTRIES, luck["country"])

@@ -32,7 +32,7 @@ class SimulationResult:
     """What was written.
 
     events : lines of the event file, repeated messages included
-    leads  : leads created; under drift "season" fewer than asked for, as the dip takes some away
+    leads  : leads created; under drift "season" or "silent" fewer than asked for, as it takes some away
     wins   : deals won
     """
 
@@ -76,7 +76,7 @@ def simulate(
     leads     : 1 to 1,000,000, bots among them
     days      : 1 to 3,650, from 2025-01-06T00:00:00Z
     seed      : 0 to 2**63 - 1; the same seed gives the same bytes
-    drift     : none, source, rename, price, bots or season
+    drift     : none, source, rename, price, bots, season, silent or quality
     drift_day : market day from which it holds, 0 to days - 1; by default after 60 % of the days
     steady    : leave the season of the year out, so that nothing but the drift sets the future apart from the past
     progress  : called with (days done, days) now and then

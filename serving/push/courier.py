@@ -19,6 +19,7 @@ from data.leases import LostLeaseError
 from data.outbox import OutMessage
 from data.store import Store
 from data.subscriptions import Subscription
+from serving import meters
 from serving.push import addresses
 from serving.push.addresses import RefusedURLError, Resolve
 from serving.push.shapes import CONTENT_TYPES
@@ -207,10 +208,12 @@ class Courier:
             leases.check(connection, LEASE, self._holder)
             if outcome.error is None:
                 outbox.delivered(connection, message.message_id, now=now)
+                meters.DELIVERIES.labels("delivered").inc()
                 return
             wait = min(max(delay(message.attempts + 1, message.message_id), outcome.wait), LONGEST_DELAY)
             dead = message.attempts + 1 >= ATTEMPTS
             next_at = now + round(wait * MICROS_PER_SECOND)
+            meters.DELIVERIES.labels("given up" if dead else "failed").inc()
             outbox.failed(connection, message, outcome.error, next_at=next_at, dead_at=now if dead else None)
             if outcome.gone:
                 subscriptions.disable(connection, message.subscription, now=now)

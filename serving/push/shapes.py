@@ -7,7 +7,7 @@ crm         : one flat object, so that a no-code tool can map each field
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from data.events import isoformat
@@ -17,7 +17,8 @@ from serving.reasons import Reason
 
 CHANGED = "io.veraison.lead.score_changed.v1"
 TEST = "io.veraison.subscription.test.v1"
-SOURCE = "urn:veraison:scores"
+DECIDED = "io.veraison.monitoring.decided.v1"
+SOURCE, MONITORING = "urn:veraison:scores", "urn:veraison:monitoring"
 CONTENT_TYPES: dict[Shape, str] = {
     "cloudevents": "application/cloudevents+json",
     "dynamics": "application/json",
@@ -47,6 +48,20 @@ def trial_body(shape: Shape, message_id: str, now: int) -> str:
     if shape != "cloudevents":
         return _json({"test": True, **said})
     return _json(_envelope(message_id, TEST, now) | {"data": said})
+
+
+def decided_body(message_id: str, verdict: Mapping[str, Any], moment: int) -> str:
+    """What monitoring decided, as a CloudEvent about the model that served.
+
+    verdict : a line of the journal
+    moment  : microseconds UTC, when it was decided
+    """
+    told = {name: verdict.get(name) for name in _DECIDED}
+    subject = {"subject": str(verdict["champion"])} if verdict.get("champion") else {}
+    return _json(_envelope(message_id, DECIDED, moment) | {"source": MONITORING} | subject | {"data": told})
+
+
+_DECIDED = ("decision", "as_of", "champion", "challenger", "promoted", "action", "causes", "gate", "message")
 
 
 def _cloud_event(message_id: str, change: Change) -> dict[str, Any]:

@@ -66,7 +66,7 @@ class Watcher:
 
         Raises LostLeaseError where another process does this now.
         """
-        told = subscriptions.listed(self._store, active=True)
+        told = [one for one in subscriptions.listed(self._store, active=True) if "scores" in one.about]
         if not told or not self._models.ready:
             return 0
         swept = outbox.mark(self._store, _SWEPT)

@@ -1,4 +1,4 @@
-"""The two threads by which a running service tells of scores: one looks what moved, one delivers.
+"""The two threads by which a running service tells of scores and of monitoring: one looks for news, one delivers.
 
 Of several processes on one store, the one that holds the lease does it; the others stand by.
 """
@@ -19,8 +19,10 @@ from data.leases import LostLeaseError
 from data.store import Store
 from serving.leads import Leads
 from serving.models import ModelHolder
+from serving.push.alerts import Alerts
 from serving.push.courier import Courier, Sender
 from serving.push.watcher import LEASE, Watcher
+from serving.verdicts import Journal
 from veraison.errors import VeraisonError
 
 _log = logging.getLogger("veraison.push")
@@ -37,6 +39,7 @@ class Push:
 
     sweep  : seconds between two looks at all leads
     sender : makes what posts; called in the thread that delivers
+    journal : what monitoring decides
     look   : seconds between two looks at what is new
     lease  : seconds after which another process takes over from one that died
     """
@@ -49,6 +52,7 @@ class Push:
         *,
         sweep: float,
         sender: Callable[[], Sender],
+        journal: Journal | None = None,
         look: float = LOOK_EVERY,
         lease: float = LEASE_SECONDS,
     ) -> None:
@@ -56,6 +60,7 @@ class Push:
         self._clock = leads.clock
         self._holder = f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(4)}"
         self._watcher = Watcher(store, leads, models, self._holder, sweep, leads.clock)
+        self._alerts = Alerts(store, journal or Journal(None), self._holder)
         self._sender = sender
         self._look = look
         self._lease = lease
@@ -82,6 +87,7 @@ class Push:
         while not self._stop.wait(self._look):
             if self._leading.is_set():
                 self._survive(self._watcher.look)
+                self._survive(lambda: self._alerts.look(self._clock()))
 
     async def _send(self) -> None:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_RESOLVERS, "push-names"))

@@ -1,6 +1,5 @@
 """The pages in a real Chromium: from the list to a lead and back, in both languages, on a desk and on a phone."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,56 +7,14 @@ from typing import Any
 import pytest
 
 from serving import people
+from tests.browser.windows import CONTRASTS, DESK, PHONE, no_overflow
 from tests.service import Door, door, market
-from tests.support import require
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-DESK, PHONE = {"width": 1280, "height": 900}, {"width": 380, "height": 800}
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    require("chromium")
     with door(market().copy(tmp_path_factory.mktemp("browser"))) as opened:
         yield opened
-
-
-@pytest.fixture(scope="module")
-def chromium(service: Door) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 (only where there is a browser)
-
-    with sync_playwright() as tools:
-        browser = tools.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(chromium: Any, service: Door) -> Iterator[Any]:
-    """Opens a window on the service; at its end nothing must have been complained about or failed to load."""
-    complaints: list[str] = []
-    contexts = []
-
-    def opened(size: dict[str, int], locale: str = "en-GB", *, scripts: bool = True) -> Any:
-        context = chromium.new_context(
-            viewport=size,
-            locale=locale,
-            base_url=str(service.client.base_url),
-            java_script_enabled=scripts,
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("requestfailed", lambda one: complaints.append(f"failed: {one.url}"))
-        page.on("response", lambda one: complaints.append(f"{one.status}: {one.url}") if one.status >= 400 else None)
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert complaints == []
 
 
 ENGLISH = ("en-GB", "Leads, the ripest first", "Why this score")
@@ -189,30 +146,3 @@ def test_a_login_opens_the_pages_where_they_are_closed(chromium: Any, tmp_path: 
         page.wait_for_url("**/login")
         assert page.goto("/").url.endswith("/login?next=%2F")
         context.close()
-
-
-def no_overflow(page: Any) -> bool:
-    """Whether the page is no wider than its window."""
-    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
-
-
-CONTRASTS = """() => {
-  const channels = (text) => text.match(/[\\d.]+/g).map(Number);
-  const light = ([r, g, b]) => { const [x, y, z] = [r, g, b].map((c) => { c /= 255;
-    return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4; }); return 0.2126 * x + 0.7152 * y + 0.0722 * z; };
-  const behind = (one) => { for (; one; one = one.parentElement) {
-    const c = channels(getComputedStyle(one).backgroundColor);
-    if (c.length < 4 || c[3] > 0) return c; } return [255, 255, 255]; };
-  const weak = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const one = walker.currentNode.parentElement;
-    if (!walker.currentNode.data.trim() || one.closest(".visually-hidden, .skip")) continue;
-    const style = getComputedStyle(one);
-    const [a, b] = [light(channels(style.color)), light(behind(one))].sort((x, y) => y - x);
-    const large = parseFloat(style.fontSize) >= 24;
-    const ratio = (a + 0.05) / (b + 0.05);
-    if (ratio < (large ? 3 : 4.5)) weak.push([walker.currentNode.data.trim(), ratio.toFixed(2)]);
-  }
-  return weak;
-}"""

@@ -158,7 +158,7 @@ def test_any_market_is_valid(tmp_path_factory, leads, days, seed, drift, part):
     check_messages(found)
     assert len(found) == result.events
     created, won = moments(found, "Lead Created"), moments(found, "Deal Won")
-    assert len(created) == result.leads == (leads if drift != "season" else len(created))
+    assert len(created) == result.leads == (leads if drift not in ("season", "silent") else len(created))
     assert len(won) == result.wins
     ids, as_of, chances = truth_of(result)
     assert ((chances >= 0) & (chances <= 1)).all()
@@ -471,6 +471,20 @@ def test_source_collapses_and_another_appears(drifted):
     assert not at_creation(*drifted["none"], "Social Ads")
 
 
+def test_quality_collapses_and_nothing_else_shows_at_first(drifted):
+    usual, changed = (at_creation(*drifted[name], "Paid Search") for name in ("none", "quality"))
+    assert usual.keys() == changed.keys()
+    ratios = [changed[lead] / chance for lead, chance in usual.items() if chance > 0]
+    # acceptance falls by the square root of quality, winning by all of it; a chance near 1 falls by less
+    assert market.COLLAPSED**1.5 < np.mean(ratios) < market.COLLAPSED**0.5
+    assert at_creation(*drifted["none"], "Referral") == at_creation(*drifted["quality"], "Referral")
+    created = [
+        [m | {"messageId": ""} for m in drifted[name][1] if name_of(m) == "Lead Created"]
+        for name in ("none", "quality")
+    ]
+    assert created[0] == created[1]
+
+
 def test_price_halves_the_hazard(drifted):
     usual, changed = (at_creation(*drifted[name]) for name in ("none", "price"))
     assert usual.keys() == changed.keys()
@@ -494,6 +508,19 @@ def test_bots_inflate_clicks_and_views(drifted):
     assert 0.15 < np.mean(np.array(chances) == 0) < 0.35
 
 
+def test_a_silent_source_brings_no_leads_and_the_others_are_as_they_were(drifted):
+    usual, changed = (at_creation(*drifted[name], "Organic Search") for name in ("none", "silent"))
+    assert usual
+    assert not changed
+    created = {name: [m for m in drifted[name][1] if name_of(m) == "Lead Created"] for name in ("none", "silent")}
+    sources = {name: {m["userId"]: m["properties"]["source"] for m in found} for name, found in created.items()}
+    born = {name: Counter(found.values()) for name, found in sources.items()}
+    del born["none"]["Organic Search"], born["silent"]["Organic Search"]
+    assert born["silent"] == born["none"]
+    strangers = {name: sum("userId" not in m for m in drifted[name][1]) for name in ("none", "silent")}
+    assert strangers["silent"] > 0.9 * strangers["none"]
+
+
 def test_season_takes_volume_and_gives_it_back(drifted):
     def views(name, first, last):
         days = [(received(m) - START) // MICROS_PER_DAY for m in drifted[name][1] if m["type"] == "page"]
@@ -511,13 +538,16 @@ def test_season_takes_volume_and_gives_it_back(drifted):
 @pytest.mark.parametrize(
     ("asked", "line"),
     [
-        ({"drift": "storm"}, "drift 'storm' is not one of none, source, rename, price, bots, season"),
+        ({"drift": "storm"}, "drift 'storm' is not one of none, source, rename, price, bots, season, silent, quality"),
         ({"leads": 0}, "leads is 0; allowed are the whole numbers from 1 to 1000000"),
         ({"days": -1}, "days is -1; allowed are the whole numbers from 1 to 3650"),
         ({"days": 2.5}, "days is 2.5; allowed are the whole numbers from 1 to 3650"),
         ({"seed": -1}, f"seed is -1; allowed are the whole numbers from 0 to {2**63 - 1}"),
         ({"drift": "price", "drift_day": 365}, "drift_day is 365; allowed are the whole numbers from 0 to 364"),
-        ({"drift_day": 5}, "drift_day is given without a drift; choose one of source, rename, price, bots, season"),
+        (
+            {"drift_day": 5},
+            "drift_day is given without a drift; choose one of source, rename, price, bots, season, silent, quality",
+        ),
     ],
 )
 def test_bad_arguments_are_one_line(tmp_path, asked, line):

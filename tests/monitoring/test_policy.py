@@ -3,7 +3,9 @@
 import pytest
 
 from monitoring import policy
+from monitoring.chance import Usual
 from monitoring.drift import ColumnDrift, Drift
+from monitoring.performance import RATIO
 from monitoring.policy import Cause, Plan, decide
 from monitoring.volumes import EVERYTHING, Structure
 from tests import market
@@ -18,8 +20,9 @@ BROKEN = Cause("calibration", "observed_to_expected", True, {"value": 0.4, "low"
 
 
 def drift(*psi: float, score: float = 0.01, scored: int = 1_000) -> Drift:
-    columns = [ColumnDrift(f"c{n}", one, 0.0, 0.0, 0.0) for n, one in enumerate(psi)]
-    return Drift(columns, ColumnDrift("probability", score, 0.0, 0.0, -2.0), scored, 100, scored, scored, [])
+    """Columns and a score that are news from .1 on."""
+    columns = [ColumnDrift(f"c{n}", one, 0.1, 0.0, 0.0, 0.0) for n, one in enumerate(psi)]
+    return Drift(columns, ColumnDrift("probability", score, 0.1, 0.0, 0.0, -2.0), scored, 100, scored, scored, [])
 
 
 def names(causes: list[Cause]) -> list[tuple[str, bool]]:
@@ -34,7 +37,7 @@ def test_columns_that_move_no_prediction_are_reported_and_not_acted_on():
 
 def test_many_columns_that_move_predictions_are_acted_on():
     causes = policy.distributional(drift(0.9, 0.5, 0.01, score=0.15), RULES)
-    assert names(causes)[0] == ("inputs", True)
+    assert names(causes)[:2] == [("score", True), ("inputs", True)]
     assert decide(causes, BOOK, scored=1_000, plan=READY).decision == "retrain"
 
 
@@ -79,6 +82,27 @@ def test_a_cause_that_can_be_learned_is_not_held_back_by_one_that_cannot():
     assert decide([NEW, BROKEN], BOOK, scored=1_000, plan=plan).decision == "retrain"
 
 
+USUAL = Usual(49, 9.1, 1, 21, 1e-9)
+
+
+def test_faults_of_the_data_are_repaired_not_learned():
+    causes = policy.delivered({}, {"Visited": USUAL}, {"bots": USUAL})
+    assert names(causes) == [("bots", True), ("volume", False)]
+    held = decide([*causes, NEW, BROKEN], BOOK, scored=1_000, plan=READY)
+    assert held.decision == "hold"
+    assert "Bots are in the data" in held.reason
+    assert decide(causes[1:], BOOK, scored=1_000, plan=READY).decision == "none"
+
+
+def test_a_silent_source_alone_is_repaired_and_hinders_nothing_else():
+    causes = policy.delivered({"source=Fair": {"last": "2026-01-01", "missed": 9}}, {}, {})
+    held = decide(causes, BOOK, scored=1_000, plan=READY)
+    assert (held.decision, "Repair the source" in held.reason) == ("hold", True)
+    assert decide([*causes, NEW], BOOK, scored=1_000, plan=READY).decision == "retrain"
+    held = decide([*causes, NEW], BOOK, scored=1_000, plan=Plan(1, 30, 12, frozenset()))
+    assert "could not have learned about 'Quote Sent' yet" in held.reason
+
+
 def test_without_the_journeys_own_events_nothing_can_be_learned():
     held = decide([Cause("event_silent", "Deal Won", True, SILENT.numbers)], BOOK, scored=1_000, plan=READY)
     assert held.decision == "hold"
@@ -117,9 +141,15 @@ def test_every_cause_can_be_said_in_words():
         NEW,
         BROKEN,
         Cause("category_new", "source=Social", True, {"share": 0.2}),
+        *policy.delivered(
+            {"source=Fair": {"last": "2026-01-01", "missed": 9}},
+            {"Visited": USUAL},
+            dict.fromkeys(("bots", "late_events", "duplicates"), USUAL),
+        ),
         Cause("score", "probability", True, {"psi": 0.3, "moved": -2.0}),
-        Cause("inputs", "share of columns", True, {"share": 0.4}),
+        Cause("inputs", "all columns", True, {"columns": 4}),
         Cause("column", "trait__source", False, {"psi": 0.5}),
     ]
-    assert all(cause.name in cause.sentence() or cause.kind in ("score", "inputs", "calibration") for cause in causes)
+    unnamed = ("probability", "all columns", "all events", RATIO)
+    assert all(cause.name in cause.sentence() or cause.name in unnamed for cause in causes)
     assert SILENT.to_dict() == {"kind": "event_silent", "name": "Quote", "acts": True, **SILENT.numbers}

@@ -17,6 +17,7 @@ from data.simulator import simulate
 from data.simulator.market import START
 from data.store import Store
 from monitoring import renewal
+from monitoring.journal import Journal
 from monitoring.report import Verdict
 from monitoring.run import monitor
 from tests.histories import ingest
@@ -63,8 +64,7 @@ class Firm:
 
     @property
     def journal(self) -> list[dict[str, object]]:
-        lines = (self.workspace.reports / "monitor.log.jsonl").read_text(encoding="utf-8").splitlines()
-        return [json.loads(line) for line in lines]
+        return [one.document for one in Journal(self.workspace.reports / "monitor.log.jsonl").read().verdicts]
 
 
 def firm(folder: Path, **market: object) -> Firm:
@@ -101,6 +101,7 @@ def test_a_market_that_goes_on_as_before_needs_no_new_model(seed: int, tmp_path:
     assert [cause for cause in verdict.causes if cause.acts] == []
     assert (verdict.champion, verdict.challenger, verdict.promoted) == (champion, None, False)
     assert verdict.drift["enough"]
+    assert verdict.data["bots"]["value"] <= verdict.data["bots"]["high"]
     assert verdict.performance["newest"]["pairs"] > 100
     assert calm.served == champion
 
@@ -108,7 +109,9 @@ def test_a_market_that_goes_on_as_before_needs_no_new_model(seed: int, tmp_path:
 @pytest.fixture(scope="module")
 def renamed(tmp_path_factory: pytest.TempPathFactory) -> Firm:
     """Quotes are asked for under another name from day 100 on; the champion was trained that day."""
-    made = firm(tmp_path_factory.mktemp("renamed"), leads=2_400, days=240, seed=23, drift="rename", drift_day=100)
+    made = firm(
+        tmp_path_factory.mktemp("renamed"), leads=2_400, days=240, seed=23, drift="rename", drift_day=100, steady=True
+    )
     made.train(100)
     return made
 
@@ -150,7 +153,8 @@ def test_a_renamed_event_is_held_learned_anew_and_then_calm(renamed: Firm):
     old, new = renamed.registry.load(1), renamed.registry.load(champion.number)
     assert "Quote Form Sent" in new.feature_set.kinds
     assert new.base_odds == old.base_odds
-    record = renamed.workspace.reports / "renewal" / renamed.served / "gate.json"
+    assert late.renewal is not None
+    record = renamed.workspace.reports / "renewal" / late.renewal / "report" / "gate.json"
     assert json.loads(record.read_text(encoding="utf-8"))["gate"] == late.gate
 
     calm = renamed.monitor(240)

@@ -62,8 +62,8 @@ def test_silence_takes_time_to_be_one():
 
 def test_silence_is_believed_sooner_where_something_else_began():
     log = log_of(*quotes_and_visits(renamed=True))
-    assert structure(log, snapshot=100, now=115).silent == {}
-    assert list(structure(log, snapshot=100, now=120).silent) == ["Quote"]
+    assert structure(log, snapshot=100, now=104).silent == {}
+    assert list(structure(log, snapshot=100, now=110).silent) == ["Quote"]
 
 
 def test_a_connection_that_broke_is_the_silence_of_everything():

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import time
 from pathlib import Path
 
 import pytest
@@ -195,6 +196,33 @@ def test_a_key_is_looked_up_once_a_second_and_revoked_within_one(store: Store, m
     assert status(key) == 200
     clock[0] = NOW + 100  # an end that is known is kept to the microsecond
     assert status(key) == 401
+
+
+def test_those_who_ask_at_once_share_one_look(store: Store, monkeypatch: pytest.MonkeyPatch):
+    """Thirty requests whose key was forgotten at the same moment would open thirty connections."""
+    looked, look = [], keys.by_hash
+    key = keys.create(store, "crm", ["read"], now=NOW)
+
+    def slow(*given):
+        looked.append(given[1])
+        time.sleep(0.05)
+        return look(*given)
+
+    monkeypatch.setattr(keys, "by_hash", slow)
+    access = Access(store, lambda: NOW, AccessSettings(), Timer())
+    ask = access.scope("read")
+
+    async def all_at_once(sent: list[str]) -> list[object]:
+        asked = [
+            Request({"type": "http", "method": "GET", "headers": [(b"authorization", f"Bearer {one}".encode())]})
+            for one in sent
+        ]
+        return await asyncio.gather(*map(ask, asked), return_exceptions=True)
+
+    found = asyncio.run(all_at_once([key] * 10 + ["ver_unknown"] * 10))
+    assert [getattr(one, "name", None) for one in found[:10]] == ["crm"] * 10
+    assert [getattr(one, "status", None) for one in found[10:]] == [401] * 10
+    assert len(looked) == len(set(looked)) == 2
 
 
 def test_a_key_asks_so_often_a_second_and_no_more(store: Store):

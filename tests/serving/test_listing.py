@@ -60,8 +60,10 @@ def ranking(rows, version="v1"):
         score=np.where(told, np.array(score, dtype=float), np.nan),
         probability=np.where(known, np.array(chance, dtype=float), np.nan),
         last_activity=np.array(last, dtype=np.int64),
+        last_act=np.array(last, dtype=np.int64),
         changed=np.array(last, dtype=np.int64),
         owner=owner,
+        feedback=[None] * len(ids),
         version=version,
     )
 

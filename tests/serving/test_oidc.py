@@ -136,8 +136,8 @@ def test_who_is_known_and_listed_is_let_in(gate: Gate):
     (session,) = [one for one in answer.headers.get_list("set-cookie") if one.startswith("veraison=")]
     assert "SameSite=lax" in session
     assert "HttpOnly" in session
-    assert browser.sees() == LET_IN
-    assert "anne@firm.example" in browser.client.get("/").text
+    assert browser.sees() == "/today"  # a seller begins there
+    assert "anne@firm.example" in browser.client.get("/today").text
     people.remove(gate.store, "anne@firm.example")
     assert browser.sees() == LOGIN
 
@@ -189,7 +189,7 @@ def test_without_an_address_the_user_name_counts(gate: Gate, issuer: Issuer):
     issuer.claims, issuer.without = {"preferred_username": "ANNE@firm.example"}, ("email",)
     browser = gate.browser()
     assert follow(browser.client).status_code == 303
-    assert browser.sees() == LET_IN
+    assert browser.sees() == "/today"
 
 
 def test_everyone_whom_the_issuer_knows_if_it_is_open(tmp_path: Path, issuer: Issuer):
@@ -258,6 +258,10 @@ def test_behind_a_proxy_the_public_address_is_come_back_to(tmp_path: Path, issue
         ({"public_url": "leads.example"}, "is not an address"),
         ({"public_url": "https://leads.example/crm"}, "a host name of its own"),
         ({"rate_per_key": -1}, "greater than or equal to 0"),
+        ({"frame_ancestors": "https://crm.example; script-src *"}, "holds what is no site"),
+        ({"frame_ancestors": "*"}, "holds what is no site"),
+        ({"frame_ancestors": "http://crm.example"}, "holds what is no site"),
+        ({"frame_ancestors": "https://crm.example/path"}, "holds what is no site"),
     ],
 )
 def test_settings_that_cannot_be(settings: dict[str, Any], sentence: str, monkeypatch: pytest.MonkeyPatch):

@@ -2,8 +2,6 @@
 
 import doctest
 import re
-import string
-from html.parser import HTMLParser
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,41 +15,23 @@ from starlette.requests import Request
 
 from data.events import isoformat, parse_instant
 from features.words import LANGUAGES
-from serving import access, charts, hosts, limits, metrics, translations
-from serving.charts import largest_remainder, steps, waterfall
+from serving import access, hosts, limits, metrics, points, translations
+from serving.charts import steps, waterfall
 from serving.hosts import is_local
+from serving.page_lead import STATUSES
 from serving.pages import ready_sentence, who
+from serving.points import largest_remainder
 from serving.reasons import Reason
 from serving.scorer import ExplainedScore
-from serving.translations import CATALOGUE, Words, preferred
+from serving.translations import Words
+from tests.reading import BROWSER, Text
 from tests.service import Door, door, market
-
-BROWSER = {"Accept": "text/html,application/xhtml+xml"}
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory):
     with door(market().copy(tmp_path_factory.mktemp("pages"))) as opened:
         yield opened
-
-
-class Text(HTMLParser):
-    """The text of a page, and what its elements point to."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.text: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: Any) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.text.append(data)
-
-    def all(self, tag: str, attribute: str) -> list[str]:
-        return [found for name, given in self.tags if name == tag and (found := given.get(attribute))]
 
 
 def page(service: Door, path: str, status: int = 200, **headers: str) -> Text:
@@ -96,7 +76,7 @@ def test_a_lead_says_how_its_score_has_moved_and_why(service: Door, lang: str, s
 
 def test_the_list_can_be_longer(service: Door):
     scored = service.get("/v1/leads?limit=1").json()["counts"]["scored"]
-    assert f"/?limit={min(200, scored)}" in page(service, "/?limit=10").all("a", "href")
+    assert f"/leads?limit={min(200, scored)}" in page(service, "/?limit=10").all("a", "href")
     assert len(page(service, "/?limit=10").all("th", "scope")) == 8 + 10
 
 
@@ -127,15 +107,16 @@ def test_a_lead_that_is_too_early_shows_its_chances_and_what_is_missing(service:
     service.post("/v1/batch", {"batch": [message | early]})
     found = page(service, f"/leads/Early?lang={language}")
     text = " ".join("".join(found.text).split())
-    assert CATALOGUE[language]["is_too_early"] in text
-    assert CATALOGUE[language]["no_act"] in text
+    words = Words(language)
+    assert words("No score yet: too little is known.") in text
+    assert words("It has not acted itself yet.") in text
     traits = ", ".join(service.market.playbook.features.traits)
-    assert CATALOGUE[language]["not_known"].format(names=traits) in text
-    assert CATALOGUE[language]["when"] in text
-    one, words = service.get("/v1/leads/Early").json(), Words(language)
+    assert words("Not known yet: %(names)s.", names=traits) in text
+    assert words("How soon") in text
+    one = service.get("/v1/leads/Early").json()
     low, high = (words.percent(one[f"probability_{side}"]) for side in ("low", "high"))
-    assert " ".join(words("chance_between", low=low, high=high).split()) in text
-    assert not found.all("img", "src")
+    assert " ".join(words("8 in 10 such leads: %(low)s to %(high)s", low=low, high=high).split()) in text
+    assert all("/readiness.svg" in one for one in found.all("img", "src"))  # it has no score to account for
 
 
 def test_the_figures_of_the_account_add_up(service: Door):
@@ -153,8 +134,8 @@ def test_the_figures_of_the_account_add_up(service: Door):
 def test_a_lead_without_a_score_says_why(service: Door, status: str, language: str):
     lead = service.get(f"/v1/leads?status={status}&limit=1").json()["leads"][0]["lead_id"]
     found = page(service, f"/leads/{lead}?lang={language}")
-    assert CATALOGUE[language][f"is_{status}"] in "".join(found.text)
-    assert not found.all("img", "src")
+    assert Words(language)(STATUSES[status]) in "".join(found.text)
+    assert all("/readiness.svg" in one for one in found.all("img", "src"))  # it has no score to account for
     if status == "merged":
         target = service.get(f"/v1/leads/{lead}").json()["merged_into"]
         assert f"/leads/{target}?lang={language}" in found.all("a", "href")
@@ -174,7 +155,7 @@ def test_an_empty_store_and_a_missing_model_are_pages_too(tmp_path: Path):
         with here.store.engine.begin() as connection:
             connection.exec_driver_sql("DELETE FROM events")
             connection.exec_driver_sql("DELETE FROM traits")
-        assert CATALOGUE["en"]["none_scored"] in "".join(page(here, "/").text)
+        assert "No open lead yet. Leads appear here as soon as their events arrive." in "".join(page(here, "/").text)
     (tmp_path / "champion" / "CURRENT").unlink()
     with door(here.market) as here:
         text = "".join(page(here, "/", 503).text)
@@ -257,37 +238,22 @@ def test_pages_need_no_script_and_nothing_from_elsewhere(service: Door):
 
 
 @pytest.mark.parametrize(
-    ("path", "status", "key"),
-    [("/leads/nobody", 404, "problem_404"), ("/nothing", 404, "problem_404"), ("/?limit=0", 422, "problem_other")],
+    ("path", "status", "sentence"),
+    [
+        ("/leads/nobody", 404, "Ce prospect n’existe pas, ou il n’y a rien à cette adresse."),
+        ("/nothing", 404, "Ce prospect n’existe pas, ou il n’y a rien à cette adresse."),
+        ("/?limit=0", 422, "La demande n’a pas pu aboutir."),
+    ],
 )
-def test_a_problem_is_a_page_for_a_person_and_a_document_for_a_program(service: Door, path: str, status: int, key: str):
-    assert CATALOGUE["fr"][key] in "".join(page(service, path, status, **{"Accept-Language": "fr"}).text)
+def test_a_problem_is_a_page_for_a_person_and_a_document_for_a_program(
+    service: Door, path: str, status: int, sentence: str
+):
+    assert sentence in "".join(page(service, path, status, **{"Accept-Language": "fr"}).text)
     answer = service.client.get(path, headers={"Accept": "*/*"})
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
 
 
 # --- languages ---------------------------------------------------------------------------------------------------
-
-
-def test_the_catalogues_say_the_same_things():
-    def placeholders(text: str) -> set[str]:
-        return {name for _, name, _, _ in string.Formatter().parse(text) if name}
-
-    english, french = CATALOGUE["en"], CATALOGUE["fr"]
-    assert list(english) == list(french)
-    assert {key: placeholders(text) for key, text in english.items()} == {
-        key: placeholders(text) for key, text in french.items()
-    }
-
-
-def test_every_sentence_of_the_catalogue_is_used():
-    house = Path(__file__).parents[2] / "serving"
-    files = [*house.glob("*.py"), *house.glob("templates/*.html")]
-    text = "".join(file.read_text(encoding="utf-8") for file in files if file.name != "translations.py")
-    text += (house / "translations.py").read_text(encoding="utf-8").split("class Words")[1]
-    prefixes = ("is_", "problem_")
-    unused = [key for key in CATALOGUE["en"] if f'"{key}"' not in text and f"'{key}'" not in text]
-    assert [key for key in unused if not key.startswith(prefixes) and key not in ("identify", "group", "alias")] == []
 
 
 def test_the_language_is_what_is_asked_for_then_what_the_browser_prefers(service: Door):
@@ -302,11 +268,6 @@ def test_the_language_is_what_is_asked_for_then_what_the_browser_prefers(service
     assert language("/?lang=xx", "de") == "en"
     found = page(service, "/leads/L00001?lang=fr")
     assert {"/?lang=fr", "/leads/L00001?lang=en"} <= set(found.all("a", "href"))
-
-
-@given(st.text())
-def test_any_wish_of_a_browser_gives_a_language(wish: str):
-    assert preferred(wish) in LANGUAGES
 
 
 def test_numbers_and_dates_are_those_of_the_language():
@@ -324,7 +285,7 @@ def test_numbers_and_dates_are_those_of_the_language():
     )
 
 
-@pytest.mark.parametrize("module", [access, charts, hosts, limits, metrics, translations])
+@pytest.mark.parametrize("module", [access, points, hosts, limits, metrics, translations])
 def test_what_the_docstrings_show(module: ModuleType):
     found = doctest.testmod(module)
     assert found.failed == 0
@@ -390,7 +351,7 @@ def test_the_waterfall_shows_every_line_in_words(size: Any, language: Any):
     text = [" ".join("".join(element.itertext()).split()) for element in root.iter("{http://www.w3.org/2000/svg}text")]
     for shown in ("Reason 0", "Reason 1", "+13", "−7", "48", "57"):
         assert shown in text
-    assert any(words("start").split()[0] in line for line in text)
+    assert any(words("Where every lead starts").split()[0] in line for line in text)
     assert float(root.attrib["width"]) <= (360 if size == "narrow" else 780)
     assert "http" not in svg.replace("http://www.w3.org/", "")
 

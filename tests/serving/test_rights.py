@@ -207,11 +207,26 @@ def test_who_opted_out_is_in_no_log_of_scores(opted_out, capsys, tmp_path):
     assert all(one.status != "opted_out" for one in logged)
 
 
-def test_a_score_of_before_is_what_it_was(opted_out):
-    """What is asked of an earlier moment is answered as it was known: the opt-out was not."""
+def test_who_opted_out_is_not_profiled_of_an_earlier_moment_either(opted_out, tmp_path):
+    """The command line, which audits, still tells what was known then."""
     service, lead = opted_out
-    body = {"lead_ids": [lead], "as_of": isoformat(service.market.now), "details": False}
-    assert service.post("/v1/score", body).json()["scores"][0]["status"] == "scored"
+    before = isoformat(service.market.now)
+    body = {"lead_ids": [lead], "as_of": before, "details": False}
+    assert_no_profile(service.post("/v1/score", body).json()["scores"][0])
+    assert_no_profile(service.get(f"/v1/leads/{lead}?as_of={before}").json())
+    headers = service.key("read") | {"Accept": "text/html"}
+    for page in ("/today", "/leads?limit=1000"):
+        told = service.client.get(page, params={"as_of": before}, headers=headers)
+        assert told.status_code == 200
+        assert f"/leads/{lead}" not in told.text
+    for picture in ("waterfall", "history", "readiness"):
+        found = service.client.get(f"/leads/{lead}/{picture}.svg", params={"as_of": before}, headers=headers)
+        assert found.status_code == 404
+    out = tmp_path / "then.json"
+    with pytest.raises(SystemExit):
+        command_line(["score", "--as-of", before, "-w", str(service.market.workspace.root), "--out", str(out)])
+    (row,) = [one for one in json.loads(out.read_text()) if one["lead_id"] == lead]
+    assert row["status"] == "scored"
 
 
 # Forms

@@ -54,13 +54,20 @@ def test_the_examples_of_the_docstrings_hold():
 
 
 def test_four_true_chances_in_five_lie_between_the_bounds(worlds):
+    """Or more: six columns tell this world wholly, and the width is that of markets (docs/decisions/0006)."""
     covered = [(low <= chance) & (chance <= high) for chance, _, (low, high) in unpacked(worlds[1_000])]
-    assert 0.7 <= np.mean(covered) <= 0.9
+    assert 0.75 <= np.mean(covered) <= 0.95
 
 
 def test_what_more_leads_taught_is_surer(worlds):
     widths = [np.mean([high - low for _, _, (low, high) in unpacked(found)]) for found in worlds.values()]
-    assert widths[1] < 0.8 * widths[0]
+    assert widths[1] < 0.9 * widths[0]
+
+
+def test_however_many_leads_taught_no_chance_is_held_for_certain(worlds):
+    for _, _served, (low, high) in unpacked(worlds[4_000]):
+        least = 1.8 * interval.QUANTILE * np.sqrt(interval.FLOOR)  # a forest draws its smallest values up, or nearly
+        assert (np.log(high / (1 - high)) - np.log(low / (1 - low)) > least).all()
 
 
 def unpacked(found):

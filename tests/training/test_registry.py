@@ -10,7 +10,7 @@ from serving.models import load_champion
 from tests import market
 from training.bundle import Bundle
 from training.registry import CHALLENGER, CHAMPION, Registry
-from veraison.errors import ModelError
+from veraison.errors import ModelError, RegistryError
 from veraison.settings import Workspace
 
 pytestmark = [  # MLflow's own: at its import, at each model, at each look into its tables
@@ -142,6 +142,64 @@ def test_who_was_champion_is_remembered_and_rolled_back(one, two, tmp_path):
     with pytest.raises(ModelError, match="promote one with"):
         registry.roll_back()
     assert registry.aliased(CHAMPION).number == 1
+
+
+@pytest.mark.parametrize("killed_before", ["_remember", "set_registered_model_alias"])
+def test_a_way_back_that_was_killed_is_done_again_and_not_twice(one, two, tmp_path, monkeypatch, killed_before):
+    workspace = Workspace(tmp_path / "w")
+    registry = Registry(workspace)
+    for bundle in (one, two):
+        registry.register(bundle, alias=CHAMPION)
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(registry if killed_before == "_remember" else registry._client, killed_before, die)
+        with pytest.raises(KeyboardInterrupt):
+            registry.roll_back()
+    assert load_champion(workspace).version == one.version
+    if killed_before == "_remember":
+        assert registry.predecessors() == []
+    else:
+        assert registry.roll_back().number == 1
+        assert registry.champions() == [1]
+
+
+def test_a_damaged_copy_for_serving_is_laid_down_again(one, tmp_path):
+    workspace = Workspace(tmp_path / "w")
+    registry = Registry(workspace)
+    registry.register(one, alias=CHAMPION)
+    assert registry.lies_ready(one.version)
+    (workspace.root / "champion" / one.version / "conversion.txt").write_text("tree")
+    assert not registry.lies_ready(one.version)
+    registry.assign(CHAMPION, 1)
+    assert registry.lies_ready(one.version)
+    assert load_champion(workspace).version == one.version
+    assert not registry.lies_ready("another")
+
+
+def test_a_version_that_was_never_named_is_taken_up(one, tmp_path, monkeypatch):
+    registry = Registry(Workspace(tmp_path / "w"))
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(registry, "_named", die)
+        with pytest.raises(KeyboardInterrupt):
+            registry.register(one)
+    assert registry.register(one, alias=CHALLENGER).number == 1
+    assert [(v.number, v.version, v.aliases) for v in registry.versions()] == [(1, one.version, (CHALLENGER,))]
+
+
+def test_the_address_keeps_its_password(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    away = Workspace(tmp_path / "w", tracking_uri_override="http://anne:secret@127.0.0.1:9/mlflow")
+    with pytest.raises(RegistryError, match=r"the registry http://127\.0\.0\.1:9/mlflow cannot be used") as caught:
+        Registry(away)
+    assert "\n" not in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
 def test_a_workspace_that_moved_keeps_its_models(one, two, tmp_path):

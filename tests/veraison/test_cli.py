@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 
 from data import scorelog
 from data.store import Store
+from serving.card_links import CardLinks
 from serving.evidence import Evidence, Missing
 from serving.reasons import Reason
 from serving.scorer import ExplainedScore
@@ -198,20 +200,22 @@ def test_a_card_of_a_lead_that_is_too_early_says_its_chance_and_what_is_missing(
     lack = (Missing("size", "size : inconnu"), Missing(None, "encore aucun acte de sa part"))
     lines = printed(card(ExplainedScore("L1", 0, "too_early", "v1", probability=0.25, missing=lack), 30, "fr"))
     assert lines[1:-1] == [
-        "too_early", "25% de chances de conversion en 30 jours", "size : inconnu, encore aucun acte de sa part",
-    ]  # fmt: skip
+        "too_early",
+        "25\N{NO-BREAK SPACE}% de chances de conversion en 30 jours",
+        "size : inconnu, encore aucun acte de sa part",
+    ]
 
 
 @pytest.mark.parametrize(
     ("language", "said"),
     [
         ("en", "30% (22% to 41%) chance to convert within 30 days"),
-        ("fr", "30% (22% à 41%) de chances de conversion en 30 jours"),
+        ("fr", "30_% (22_% à 41_%) de chances de conversion en 30 jours"),
     ],
 )
 def test_a_chance_is_told_with_its_interval(language, said):
     one = ExplainedScore("L1", 0, "scored", "v1", probability=0.3, interval=(0.221, 0.409))
-    assert chance_words(one, 30, language) == said
+    assert chance_words(one, 30, language) == said.replace("_", "\N{NO-BREAK SPACE}")
 
 
 def printed(shown):
@@ -580,3 +584,25 @@ def test_in_a_real_and_narrow_terminal_too(tmp_path):
     )
     line = f"error: {tmp_path / 'none.ndjson'}: cannot be read (No such file or directory)\n"
     assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", line)
+
+
+# Cards for a CRM
+
+
+def test_a_link_to_a_card_is_made_rotated_and_ended(veraison, workspace, tmp_path):
+    made = veraison("card", "L00042", "-w", workspace, "--days", "7", "--seller", "Anne")
+    assert made.code == 0, made.err
+    address, token = made.out.strip().split("?token=")
+    assert address == "http://127.0.0.1:3000/leads/L00042/card"
+    with common.place(workspace).store() as store:
+        links, soon = CardLinks(store), time.time_ns() // 1_000 + 7 * 86_400_000_000
+        link = links.read("L00042", token, 0)
+        assert link is not None
+        assert (link.seller, soon - link.until < 600_000_000) == ("Anne", True)
+        assert veraison("card", "--rotate", "-w", workspace).code == 0
+        assert links.read("L00042", token, 0) == link
+        assert veraison("card", "--end-all", "-w", workspace).code == 0
+        assert links.read("L00042", token, 0) is None
+    unknown = veraison("card", "nobody", "-w", workspace)
+    assert (unknown.code, len(unknown.err.splitlines())) == (1, 1)
+    assert veraison("card", "-w", workspace).code == 2

@@ -109,10 +109,21 @@ BAD = {
     LEAST + "[scoring.grades]\nA = nan\nB = 0": "scoring.grades.A: should be a finite number (got nan)",
     LEAST + '[scoring.grades]\nA = "x"': "scoring.grades.A: should be a number (got 'x')",
     LEAST + '[scoring]\nreset_base = "no"': "scoring.reset_base: should be true or false (got 'no')",
-    LEAST + "[monitoring]\npsi = 0": "monitoring.psi: should be greater than 0 (got 0)",
-    LEAST + "[monitoring]\npsi = inf": "monitoring.psi: should be a finite number (got inf)",
-    LEAST + "[monitoring]\nshare = 1.5": "monitoring.share: should be less than or equal to 1 (got 1.5)",
-    LEAST + "[monitoring]\npsi = -1\nshare = -1": ("monitoring.psi: should be greater than 0 (got -1) (and 1 more)"),
+    LEAST + "[monitoring]\nfalse_alarms = 0": (
+        "monitoring.false_alarms: should be greater than or equal to 0.001 (got 0)"
+    ),
+    LEAST + "[monitoring]\nfalse_alarms = inf": "monitoring.false_alarms: should be a finite number (got inf)",
+    LEAST
+    + "[monitoring]\nfalse_alarms = 1.5": "monitoring.false_alarms: should be less than or equal to 0.2 (got 1.5)",
+    LEAST + "[monitoring]\ncategory_share = -1\nfalse_alarms = -1": (
+        "monitoring.false_alarms: should be greater than or equal to 0.001 (got -1) (and 1 more)"
+    ),
+    LEAST + "[monitoring]\npsi = 0.2": (
+        "monitoring.psi: is no key any more, as thresholds are calibrated (monitoring.false_alarms); leave it out"
+    ),
+    LEAST + "[monitoring]\nshare = 0.2": (
+        "monitoring.share: is no key any more, as thresholds are calibrated (monitoring.false_alarms); leave it out"
+    ),
 }
 
 
@@ -163,11 +174,11 @@ def test_a_moment_may_be_text_or_a_date_of_toml(tmp_path, text):
 
 
 def test_a_bundle_can_carry_a_playbook_and_its_fingerprint_tells_every_change(tmp_path):
-    book = load(tmp_path, playbook_text() + "[monitoring]\npsi = 0.1\n[scoring]\ngrades = {A = 60, B = 0}\n")
+    book = load(tmp_path, playbook_text() + "[monitoring]\nfalse_alarms = 0.05\n[scoring]\ngrades = {A = 60, B = 0}\n")
     again = Playbook.model_validate_json(book.model_dump_json())
     assert again == book
     assert again.fingerprint == book.fingerprint
-    other = load(tmp_path, playbook_text() + "[monitoring]\npsi = 0.2\n[scoring]\ngrades = {A = 60, B = 0}\n")
+    other = load(tmp_path, playbook_text() + "[monitoring]\nfalse_alarms = 0.02\n[scoring]\ngrades = {A = 60, B = 0}\n")
     assert other.fingerprint != book.fingerprint
 
 

@@ -76,9 +76,9 @@ class Logistic(_OnSettled):
             model: Any = make_pipeline(
                 preparation(features.shape[1], categorical), LogisticRegression(C=0.1, max_iter=2000)
             )
-            rows = features[followed[few.rows]]
+            rows = features[followed[few.rows]].astype(np.float32)  # half the time; its solver stops far earlier anyway
             model.fit(rows, happened[few.rows], logisticregression__sample_weight=few.weight)
-            return lambda asked: np.asarray(model.predict_proba(asked)[:, 1])
+            return lambda asked: np.asarray(model.predict_proba(asked.astype(np.float32))[:, 1], dtype=np.float64)
 
         return Logistic(_a_horizon_each(features, outcomes, horizons, learn))
 

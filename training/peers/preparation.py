@@ -31,7 +31,7 @@ def preparation(columns: int, categorical: list[int]) -> Any:
     )
     as_flags = make_pipeline(
         SimpleImputer(strategy="constant", fill_value=-1, keep_empty_features=True),
-        OneHotEncoder(handle_unknown="ignore", min_frequency=RAREST, sparse_output=False),
+        OneHotEncoder(handle_unknown="ignore", min_frequency=RAREST, sparse_output=False, dtype=np.float32),
     )
     parts = [("numbers", as_numbers, numbers), ("categories", as_flags, categorical)]
     return ColumnTransformer(parts, sparse_threshold=0)

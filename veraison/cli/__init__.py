@@ -19,8 +19,10 @@ from veraison.cli import (
     data,
     demo,
     features,
+    links,
     models,
     monitor,
+    report,
     rights,
     scores,
     service,
@@ -51,9 +53,11 @@ for module in (
     scores,
     features,
     monitor,
+    report,
     service,
     rights,
     access,
+    links,
     subscriptions,
 ):
     module.register(app)

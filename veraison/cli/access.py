@@ -36,7 +36,7 @@ def create(
 
     Examples: veraison keys create site --scope ingest   ·   veraison keys create anne --scope read --seller Anne
     """
-    from serving.keys import create as make  # noqa: PLC0415
+    from serving.keys import create as make
 
     end = None if until is None else parse_moment(until, "--until")
     with place(workspace).store() as store:
@@ -54,7 +54,7 @@ def rotate(
 
     Example: veraison keys rotate site --overlap 24h
     """
-    from serving.keys import rotate as succeed  # noqa: PLC0415
+    from serving.keys import rotate as succeed
 
     both = round(parse_duration(overlap, "--overlap", none=True) * 1_000_000)
     with place(workspace).store() as store:
@@ -68,7 +68,7 @@ def list_keys(workspace: WorkspaceOption = None) -> None:
 
     Example: veraison keys list
     """
-    from serving.keys import listed  # noqa: PLC0415
+    from serving.keys import listed
 
     table = Table("name", "scopes", "seller", "made", "refused from")
     with place(workspace).store() as store:
@@ -89,7 +89,7 @@ def revoke(
 
     Example: veraison keys revoke site
     """
-    from serving.keys import revoke as refuse  # noqa: PLC0415
+    from serving.keys import revoke as refuse
 
     with place(workspace).store() as store:
         refuse(store, name, now=_now())
@@ -112,7 +112,7 @@ def add(
 
     Examples: veraison people add anne@firm.example --seller Anne   ·   veraison people add luc --no-password
     """
-    from serving.people import add as let_in  # noqa: PLC0415
+    from serving.people import add as let_in
 
     with place(workspace).store() as store:
         let_in(store, name, _password() if password else None, now=_now(), seller=seller)
@@ -125,7 +125,7 @@ def list_people(workspace: WorkspaceOption = None) -> None:
 
     Example: veraison people list
     """
-    from serving.people import listed  # noqa: PLC0415
+    from serving.people import listed
 
     table = Table("name", "seller", "password", "since")
     with place(workspace).store() as store:
@@ -145,7 +145,7 @@ def remove(
 
     Example: veraison people remove anne@firm.example
     """
-    from serving.people import remove as shut_out  # noqa: PLC0415
+    from serving.people import remove as shut_out
 
     with place(workspace).store() as store:
         shut_out(store, name)
@@ -161,7 +161,7 @@ def change_password(
 
     Example: veraison people password anne@firm.example
     """
-    from serving.people import set_password  # noqa: PLC0415
+    from serving.people import set_password
 
     with place(workspace).store() as store:
         set_password(store, name, _password())

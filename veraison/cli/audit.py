@@ -72,7 +72,7 @@ def audit(
         if target in (id_ or ()):
             misused(f"--id {target}: that is the --target")
         findings, allowed = _of_table(table, target, tuple(id_ or ())), ()
-    from training.audit.finding import leaks  # noqa: PLC0415
+    from training.audit.finding import leaks
 
     stopping = leaks(findings, allowed)
     if findings:
@@ -94,8 +94,8 @@ def audit(
 def _of_store(
     as_of: str | None, workspace: Path | None, playbook: Path | None
 ) -> tuple[list["Finding"], tuple[str, ...]]:
-    from training.audit.histories import audit_log  # noqa: PLC0415 (seconds to load: mistakes are told before)
-    from training.fit import training_set  # noqa: PLC0415
+    from training.audit.histories import audit_log
+    from training.fit import training_set
 
     where = place(workspace, playbook)
     book, log, before = past(where, as_of)
@@ -105,7 +105,7 @@ def _of_store(
 
 
 def _of_table(path: Path, target: str, ids: tuple[str, ...]) -> list["Finding"]:
-    from training.audit.table import audit_table, read_table  # noqa: PLC0415
+    from training.audit.table import audit_table, read_table
 
     frame = read_table(path)
     say(f"{len(frame):,} rows, {len(frame.columns)} columns")

@@ -71,7 +71,7 @@ def backtest_command(
     Examples: veraison backtest   ·   veraison backtest --peers all   ·
     veraison backtest --origin 2011-11-14 --peers "Cox,logistic regression" --out figures.parquet
     """
-    from training.peers import FAST, PEERS  # noqa: PLC0415 (seconds to load)
+    from training.peers import FAST, PEERS
 
     if out_path is not None and out_path.suffix not in (".parquet", ".csv"):
         misused(f"--out {out_path}: write to a .parquet or .csv file")
@@ -80,8 +80,8 @@ def backtest_command(
     where = place(workspace, playbook)
     book, log, before = past(where, as_of)
 
-    from training.backtest import backtest  # noqa: PLC0415
-    from training.report import folder_name, write_report  # noqa: PLC0415
+    from training.backtest import backtest
+    from training.report import folder_name, write_report
 
     found = backtest(
         log,

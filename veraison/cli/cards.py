@@ -16,10 +16,9 @@ if TYPE_CHECKING:  # the libraries behind scores take seconds to load, which oth
 
 def card(one: "ExplainedScore", primary: int, language: "Language") -> Panel:
     """One lead for a person: the score, its reasons in points that add up, what they rest on, and when."""
-    from serving.details import rests_on  # noqa: PLC0415
-    from serving.translations import Words  # noqa: PLC0415
+    from serving.details import rests_on
+    from serving.translations import Words
 
-    french = language == "fr"
     words = Words(language)
     lacking = ", ".join(lack.text for lack in one.missing or ())
     if one.score is None or one.probability is None or one.base is None:
@@ -30,7 +29,7 @@ def card(one: "ExplainedScore", primary: int, language: "Language") -> Panel:
     grid.add_column(width=16)
     grid.add_column()
     widest = max([abs(reason.points) for reason in one.reasons], default=1.0)
-    grid.add_row(f"{one.base:.1f}", "", "prospect moyen" if french else "the average lead")
+    grid.add_row(f"{one.base:.1f}", "", words("the average lead"))
     for reason in one.reasons:
         bar = "█" * max(1, round(14 * abs(reason.points) / widest))
         colour = "green" if reason.points > 0 else "red"
@@ -39,10 +38,10 @@ def card(one: "ExplainedScore", primary: int, language: "Language") -> Panel:
             grid.add_row("", "", f"[dim]{escape(behind)}[/]")
     unclipped = one.base + sum(reason.points for reason in one.reasons)
     if abs(unclipped - one.score) > 1e-6:
-        grid.add_row(f"{one.score - unclipped:+.1f}", "", "borné entre 0 et 100" if french else "kept within 0 to 100")
+        grid.add_row(f"{one.score - unclipped:+.1f}", "", words("kept within 0 to 100"))
     grid.add_row(f"[bold]{one.score:.1f}[/]", "", "[bold]score[/]")
     beside = [compared.text for compared in one.comparisons or ()]
-    for text in [*beside, *([("manque : " if french else "missing: ") + lacking] if lacking else [])]:
+    for text in [*beside, *([words("missing: %(names)s", names=lacking)] if lacking else [])]:
         grid.add_row("", "", f"[dim]{escape(text)}[/]")
     chance = chance_words(one, primary, language)
     said = [f"{one.score:.0f}/100", one.grade or "", chance, ready_words(one, language)]
@@ -55,18 +54,27 @@ def chance_words(one: "ExplainedScore", primary: int, language: "Language") -> s
     """The chance within the primary horizon and its interval, in words."""
     if one.probability is None:
         return ""
-    chance, french = f"{one.probability:.0%}", language == "fr"
+    from serving.translations import Words
+
+    words = Words(language)
+    chance = words.percent(one.probability)
     if one.interval is not None:
-        low, high = one.interval
-        chance += f" ({low:.0%} {'à' if french else 'to'} {high:.0%})"
-    if french:
-        return f"{chance} de chances de conversion en {primary} jours"
-    return f"{chance} chance to convert within {primary} days"
+        low, high = map(words.percent, one.interval)
+        chance = words("%(chance)s (%(low)s to %(high)s)", chance=chance, low=low, high=high)
+    return words.many(
+        "%(chance)s chance to convert within %(count)s day",
+        "%(chance)s chance to convert within %(count)s days",
+        primary,
+        chance=chance,
+    )
 
 
 def ready_words(one: "ExplainedScore", language: "Language") -> str:
     """When the lead will be ready, in words."""
+    from serving.translations import Words
+
+    words = Words(language)
     if one.ready is None:
-        return ("accepté" if language == "fr" else "accepted") if one.ready_at else ""
-    p10, p50, p90 = one.ready
-    return f"~{p50:.0f} j ({p10:.0f}-{p90:.0f})" if language == "fr" else f"~{p50:.0f} d ({p10:.0f}-{p90:.0f})"
+        return words("accepted") if one.ready_at else ""
+    early, half, late = (f"{days:.0f}" for days in one.ready)
+    return words("~%(half)s d (%(early)s-%(late)s)", early=early, half=half, late=late)

@@ -2,6 +2,7 @@
 
 import re
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -127,6 +128,11 @@ def moment(text: str | None, store: Store) -> int:
     return just_after(newest)
 
 
+def clock() -> int:
+    """The machine's time, microseconds UTC."""
+    return time.time_ns() // 1_000
+
+
 def just_after(newest: int) -> int:
     """The moment at which the newest event is visible; a person is told."""
     errors.print(f"as of {isoformat(newest + 1)} (just after the newest event)", soft_wrap=True)
@@ -190,7 +196,7 @@ def history_tables(store: Store, where: Workspace, accounts: Sequence[str]) -> I
 
     They lie in the workspace, since a cluster's executors have to see them too.
     """
-    from data.units import export  # noqa: PLC0415 (no other command needs it)
+    from data.units import export
 
     with tempfile.TemporaryDirectory(prefix="histories-", dir=where.root) as folder:
         export(store, Path(folder), accounts)

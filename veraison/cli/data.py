@@ -32,7 +32,7 @@ def simulate(
     leads: Annotated[int, typer.Option(help="How many leads.")] = 2000,
     days: Annotated[int, typer.Option(help="Length of the market in days.")] = 365,
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 7,
-    drift: Annotated[str, typer.Option(help="none, source, rename, price, bots or season.")] = "none",
+    drift: Annotated[str, typer.Option(help="none, source, rename, price, bots, season, silent or quality.")] = "none",
     drift_day: Annotated[int | None, typer.Option(help="Day the drift begins (60 % of days).")] = None,
     steady: Annotated[
         bool, typer.Option("--steady", help="Without the season of the year: nothing changes but by the drift.")

@@ -64,7 +64,7 @@ def demo(
         end = isoformat((store.newest() or 0) + 1)  # at today's clock all leads of this market would be stale
     name = "" if root == Path("workspace") else f" --workspace {root}"
     out.print(
-        f"the page and the API : veraison serve{name}   then open http://127.0.0.1:3000/?as_of={end}\n"
+        f"the page and the API : veraison serve{name}   then open http://127.0.0.1:3000/today?as_of={end}\n"
         f"one lead             : veraison explain {best}{name}\n"
         f"reports              : {root / 'reports'}\n"
         f"experiments          : mlflow ui --backend-store-uri {where.workspace.tracking_uri}",
@@ -74,7 +74,7 @@ def demo(
 
 def best_lead(root: Path) -> str:
     """The lead with the highest score in the workspace's prediction log."""
-    from data import scorelog  # noqa: PLC0415
+    from data import scorelog
 
     with place(root).store() as store:
         logged = [one for one in scorelog.read(store) if one.score is not None]

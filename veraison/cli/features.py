@@ -131,7 +131,7 @@ class Question:
 
     def asked(self, found: Histories) -> tuple["Asked", int]:
         """The same of certain histories, and the snapshot before which columns are learned."""
-        from training.sets import Labelled, Moment, Pairs  # noqa: PLC0415
+        from training.sets import Labelled, Moment, Pairs
 
         pairs = None if self.pairs is None else (tuple(self.pairs[0]), tuple(self.pairs[1]))
         if pairs is not None and self.days is None:
@@ -180,7 +180,7 @@ def choose(where: Place, chosen: Chosen | None, *, training: bool) -> tuple[Play
     """
     if chosen is Chosen.learn or (chosen is None and training):
         return where.playbook(), None
-    from serving.models import FOLDER, POINTER, load_champion  # noqa: PLC0415 (seconds to load)
+    from serving.models import FOLDER, POINTER, load_champion
 
     if chosen is None and not (where.workspace.root / FOLDER / POINTER).exists():
         say("no champion yet: the columns are learned")
@@ -192,8 +192,8 @@ def choose(where: Place, chosen: Chosen | None, *, training: bool) -> tuple[Play
 
 def learn_columns(found: Histories, book: Playbook, before: int) -> "FeatureSet":
     """The columns that `veraison train` would learn."""
-    from training.checks import check_names  # noqa: PLC0415
-    from training.sets import learned  # noqa: PLC0415
+    from training.checks import check_names
+    from training.sets import learned
 
     for warning in () if found.kinds is None else check_names(book, found.kinds):
         say(warning)
@@ -213,7 +213,7 @@ class Made:
 
 def save(engine: "engines.Engine", columns: "FeatureSet", book: Playbook, asked: "Asked", out_path: str | None) -> Made:
     """Make the rows, write them where they are wanted, and count them."""
-    from training.engines import schema_of  # noqa: PLC0415
+    from training.engines import schema_of
 
     made = Made()
     with ExitStack() as stack:
@@ -237,8 +237,8 @@ def save(engine: "engines.Engine", columns: "FeatureSet", book: Playbook, asked:
 
 def document(out_path: str, columns: "FeatureSet", book: Playbook, asked: "Asked", where: Place) -> Path:
     """Write what the columns mean beside their file; in the workspace, where that file is not on this machine."""
-    from training import columns as words  # noqa: PLC0415
-    from training.sets import Labelled  # noqa: PLC0415
+    from training import columns as words
+    from training.sets import Labelled
 
     path = Path(out_path).with_suffix(".columns.csv")
     if "://" in out_path:
@@ -250,7 +250,7 @@ def document(out_path: str, columns: "FeatureSet", book: Playbook, asked: "Asked
 
 def features_table(columns: "FeatureSet", made: Made, told: str) -> Table:
     """The features in words, and in how many rows each is known."""
-    from training.columns import described  # noqa: PLC0415
+    from training.columns import described
 
     table = Table(title=f"{len(columns.names)} features; {told}", title_justify="left")
     table.add_column("feature", overflow="fold")

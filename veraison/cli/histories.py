@@ -52,7 +52,7 @@ def histories(
     """
     with ExitStack() as stack:
         if engine is Engine.spark:
-            from features.cluster import session  # noqa: PLC0415
+            from features.cluster import session
 
             stack.enter_context(session(master))
         if events is None:
@@ -67,8 +67,8 @@ def histories(
 
 def _stored(stack: ExitStack, where: Place, book: Playbook, engine: Engine, master: str) -> Histories:
     """The store: in memory as long as it fits there."""
-    from data.units import part_count, read_part  # noqa: PLC0415
-    from training.engines import Cluster, Parts, Whole  # noqa: PLC0415
+    from data.units import part_count, read_part
+    from training.engines import Cluster, Parts, Whole
 
     store = stack.enter_context(where.store(keys=book.identity.keys))
     large = store.counts()["events"] > IN_MEMORY
@@ -88,8 +88,8 @@ def _stored(stack: ExitStack, where: Place, book: Playbook, engine: Engine, mast
 
 def _remote(events: str, master: str) -> Histories:
     """Files that only Spark reads."""
-    from features import spark  # noqa: PLC0415
-    from training.engines import Cluster  # noqa: PLC0415
+    from features import spark
+    from training.engines import Cluster
 
     made = Cluster(events, master, say)
     return Histories(made, lambda: spark.newest(events, master=master), spark.nobody, "nobody", cluster=made)
@@ -97,8 +97,8 @@ def _remote(events: str, master: str) -> Histories:
 
 def _plain(where: Place, events: str) -> Histories | None:
     """A file of plain events that fits in memory; None where it is anything else, or anything is wrong with it."""
-    from data.stream import NotPlainError, plain_rows, read_events  # noqa: PLC0415
-    from training.engines import Whole  # noqa: PLC0415
+    from data.stream import NotPlainError, plain_rows, read_events
+    from training.engines import Whole
 
     rows = plain_rows(Path(events))
     if rows is None or rows > PLAIN_IN_MEMORY:
@@ -115,8 +115,8 @@ def _plain(where: Place, events: str) -> Histories | None:
 
 def _divided(stack: ExitStack, where: Place, engine: Engine, master: str, events: str) -> Histories:
     """Files that this machine reads: all of them, or a part to learn from."""
-    from data.units import read_part, split  # noqa: PLC0415
-    from training.engines import Cluster, Parts  # noqa: PLC0415
+    from data.units import read_part, split
+    from training.engines import Cluster, Parts
 
     if "://" in events:
         what = "columns are learned" if engine is Engine.spark else "the local engine works"

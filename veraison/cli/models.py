@@ -56,8 +56,8 @@ def train(
     where = place(workspace, playbook)
     book, log, before = past(where, as_of)
 
-    from training.jobs import train as run_training  # noqa: PLC0415 (seconds to load: mistakes are told before)
-    from training.registry import CHALLENGER, CHAMPION, Registry  # noqa: PLC0415
+    from training.jobs import train as run_training
+    from training.registry import CHALLENGER, CHAMPION, Registry
 
     logging.getLogger("alembic").setLevel(logging.ERROR)
     registry = Registry(where.workspace)
@@ -86,7 +86,7 @@ def train(
 
 def inherited_base(workspace: Workspace) -> float | None:
     """The champion's base odds, so that a score of 50 means the same from version to version; None for the first."""
-    from serving.models import FOLDER, POINTER, load_champion  # noqa: PLC0415
+    from serving.models import FOLDER, POINTER, load_champion
 
     if not (workspace.root / FOLDER / POINTER).exists():
         return None

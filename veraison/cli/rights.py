@@ -29,7 +29,7 @@ def export(
 
     Example: veraison export L00042 --out L00042.json
     """
-    from data.export import export as held  # noqa: PLC0415
+    from data.export import export as held
 
     with place(workspace, playbook).store() as store:
         text = json.dumps(held(store, lead)) + "\n"
@@ -46,7 +46,7 @@ def erase(lead: LeadArgument, workspace: WorkspaceOption = None, playbook: Playb
 
     Example: veraison erase L00042
     """
-    from data.erasure import erase as forget  # noqa: PLC0415
+    from data.erasure import erase as forget
 
     with place(workspace, playbook).store() as store:
         gone = forget(store, lead, now=time.time_ns() // 1_000)
@@ -61,7 +61,7 @@ def readmit(lead: LeadArgument, workspace: WorkspaceOption = None) -> None:
 
     Example: veraison readmit L00042
     """
-    from data.erasure import readmit as allow  # noqa: PLC0415
+    from data.erasure import readmit as allow
 
     with place(workspace).store() as store:
         allow(store, lead)

@@ -73,9 +73,9 @@ def score_command(
 
     Examples: veraison score --out scores.parquet   ·   veraison score --at pairs.csv --out scores.csv
     """
-    from serving.bulk import Asked, score_by_spark  # noqa: PLC0415
-    from serving.models import load_champion  # noqa: PLC0415
-    from serving.scorer import score  # noqa: PLC0415
+    from serving.bulk import Asked, score_by_spark
+    from serving.models import load_champion
+    from serving.scorer import score
 
     if as_of is not None and at is not None:
         misused("give --as-of or --at, not both")
@@ -116,9 +116,9 @@ def score_events(
 
     Where all leads go to Parquet, the executors write it themselves: a folder of files, in no particular order.
     """
-    from features import spark  # noqa: PLC0415
-    from features.cluster import session  # noqa: PLC0415
-    from serving.bulk import Asked, score_by_spark, write_by_spark  # noqa: PLC0415
+    from features import spark
+    from features.cluster import session
+    from serving.bulk import Asked, score_by_spark, write_by_spark
 
     now = None if as_of is None else parse_moment(as_of)
     with session(master):
@@ -157,9 +157,9 @@ def explain(
 
     Example: veraison explain L00042 --lang fr
     """
-    from serving.details import in_detail  # noqa: PLC0415
-    from serving.models import load_champion  # noqa: PLC0415
-    from serving.scorer import score  # noqa: PLC0415
+    from serving.details import in_detail
+    from serving.models import load_champion
+    from serving.scorer import score
 
     language = checked_language(lang)
     where = place(workspace, playbook)
@@ -220,15 +220,18 @@ def write(table: pl.DataFrame, path: Path) -> None:
 
 def top_table(scores: "Scores", top: int, language: "Language") -> Table:
     """The best leads, with their weightiest reason."""
-    french = language == "fr"
+    from serving.translations import Words
+
+    words = Words(language)
     rows = np.flatnonzero(scores.shown >= 0)
     best = rows[np.argsort(-scores.score[scores.scored[rows]], kind="stable")][:top]
-    title = f"{len(rows):,} " + ("prospects notés" if french else "leads scored")
+    title = words.many("%(count)s lead scored", "%(count)s leads scored", len(rows))
     table = Table(title=title, title_justify="left")
-    chance = f"{scores.bundle.playbook.horizons.primary} " + ("j" if french else "d")
-    for heading in ("lead", "score", "note" if french else "grade", chance, "prêt" if french else "ready"):
-        table.add_column(heading, justify="left" if heading == "lead" else "right", overflow="fold")
-    table.add_column("raison principale" if french else "first reason")
+    chance = words("%(days)s d", days=str(scores.bundle.playbook.horizons.primary))
+    table.add_column(words("Lead"), overflow="fold")
+    for heading in (words("Score"), words("Grade"), chance, words("Ready")):
+        table.add_column(heading, justify="right", overflow="fold")
+    table.add_column(words("First reason"))
     for place_ in best:
         one = scores.row(int(place_), language)
         first = next((r for r in one.reasons if r.points > 0), None)
@@ -237,7 +240,7 @@ def top_table(scores: "Scores", top: int, language: "Language") -> Table:
             escape(one.lead_id),
             f"{one.score:.0f}",
             one.grade,
-            f"{one.probability:.0%}",
+            words.percent(float(scores.probability[scores.scored[place_], scores.bundle.primary])),
             ready_words(one, language),
             reason,
         )
@@ -245,7 +248,7 @@ def top_table(scores: "Scores", top: int, language: "Language") -> Table:
 
 
 def checked_language(text: str) -> "Language":
-    from features.words import LANGUAGES  # noqa: PLC0415
+    from features.words import LANGUAGES
 
     for language in LANGUAGES:
         if text == language:

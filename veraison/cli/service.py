@@ -22,7 +22,7 @@ def serve(
 
     Example: veraison serve --port 3000
     """
-    from serving.service import serve as run_service  # noqa: PLC0415 (BentoML takes seconds to load)
+    from serving.service import serve as run_service
 
     where = place(workspace, playbook)
     run_service(where.workspace, where.playbook_path, host, port)

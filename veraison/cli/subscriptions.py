@@ -1,4 +1,4 @@
-"""Commands around those who are told when scores change: subscriptions."""
+"""Commands around those who are told when scores change, or monitoring decides: subscriptions."""
 
 import asyncio
 import time
@@ -33,14 +33,16 @@ def add(
     first: Annotated[
         str | None, typer.Option(help="Leads never told before: best (grade), all or none (all, but of cloudevents).")
     ] = None,
+    about: Annotated[list[str] | None, typer.Option(help="scores, monitoring; again for both (scores alone).")] = None,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Tell a URL when scores change; shows the secret that signs the messages, this once.
+    """Tell a URL when scores change, or monitoring decides; shows the secret that signs the messages, this once.
 
-    Example: veraison subscriptions add crm https://crm.example/hooks/scores --points 10
+    Examples: veraison subscriptions add crm https://crm.example/hooks/scores --points 10
+    ·   veraison subscriptions add pager https://ops.example/hook --about monitoring
     """
-    from data.subscriptions import Subscription, new_secret  # noqa: PLC0415
-    from data.subscriptions import add as keep  # noqa: PLC0415
+    from data.subscriptions import Subscription, new_secret
+    from data.subscriptions import add as keep
 
     where = place(workspace)
     _check(where, url)
@@ -54,6 +56,7 @@ def add(
             grades=tuple(grade or ()),
             first=first or ("best" if shape == "cloudevents" else "all"),  # type: ignore[arg-type]
             created_at=_now(),
+            about=tuple(about or ("scores",)),  # type: ignore[arg-type]
         )
         unknown = sorted(set(new.grades) - set(_grades(where)))
         if unknown:
@@ -69,16 +72,25 @@ def list_subscriptions(workspace: WorkspaceOption = None) -> None:
 
     Example: veraison subscriptions list
     """
-    from data.subscriptions import standings  # noqa: PLC0415
+    from data.subscriptions import standings
 
-    table = Table("name", "url", "shape", "points", "since", "waiting", "arrived", "dead", "state")
+    table = Table("name", "url", "about", "shape", "points", "since", "waiting", "arrived", "dead", "state")
     with place(workspace).store() as store:
         for one in standings(store):
             to = one.subscription
             state = "off" if to.disabled_at is not None else "dead messages" if one.dead else "on"
             state += f": {one.error}" if one.error else ""
             counts = (str(one.waiting), str(one.delivered), str(one.dead))
-            cells = (to.name, to.url, to.shape, f"{to.min_points:g}", day(to.created_at), *counts, state)
+            cells = (
+                to.name,
+                to.url,
+                ", ".join(to.about),
+                to.shape,
+                f"{to.min_points:g}",
+                day(to.created_at),
+                *counts,
+                state,
+            )
             table.add_row(*(_plain(cell) for cell in cells))
     out.print(table)
 
@@ -89,7 +101,7 @@ def remove(name: NameArgument, workspace: WorkspaceOption = None) -> None:
 
     Example: veraison subscriptions remove crm
     """
-    from data.subscriptions import remove as drop  # noqa: PLC0415
+    from data.subscriptions import remove as drop
 
     with place(workspace).store() as store:
         drop(store, name)
@@ -102,11 +114,11 @@ def test(name: NameArgument, workspace: WorkspaceOption = None) -> None:
 
     Example: veraison subscriptions test crm
     """
-    import secrets  # noqa: PLC0415
+    import secrets
 
-    from data.subscriptions import named  # noqa: PLC0415
-    from serving.push.courier import Outcome, Sender  # noqa: PLC0415
-    from serving.push.shapes import trial_body  # noqa: PLC0415
+    from data.subscriptions import named
+    from serving.push.courier import Outcome, Sender
+    from serving.push.shapes import trial_body
 
     where = place(workspace)
     with where.store() as store:
@@ -132,7 +144,7 @@ def retry(name: NameArgument, workspace: WorkspaceOption = None) -> None:
 
     Example: veraison subscriptions retry crm
     """
-    from data.subscriptions import revive  # noqa: PLC0415
+    from data.subscriptions import revive
 
     with place(workspace).store() as store:
         count = revive(store, name, now=_now())
@@ -140,7 +152,7 @@ def retry(name: NameArgument, workspace: WorkspaceOption = None) -> None:
 
 
 def _check(where: Place, url: str) -> None:
-    from serving.push.addresses import resolve, target  # noqa: PLC0415
+    from serving.push.addresses import resolve, target
 
     try:
         asyncio.run(target(url, resolve, private=where.settings.push_private))
@@ -153,7 +165,7 @@ def _grades(where: Place) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    from rich.markup import escape  # noqa: PLC0415
+    from rich.markup import escape
 
     return escape(text)
 

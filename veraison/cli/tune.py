@@ -39,8 +39,8 @@ def tune(
     where = place(workspace, playbook)
     book, log, before = past(where, as_of)
 
-    from training.registry import Registry  # noqa: PLC0415 (seconds to load: mistakes are told before)
-    from training.tuning import tune as search  # noqa: PLC0415
+    from training.registry import Registry
+    from training.tuning import tune as search
 
     registry = Registry(where.workspace)
     with registry.trials("tuning") as record:
@@ -51,7 +51,8 @@ def tune(
     gap, low, high = found.difference
     errors.print(
         f"{found.trials} trials; log-loss {found.loss:.5f}, as shipped {found.shipped:.5f}; the difference is "
-        f"{gap:+.5f} (95 %: {low:+.5f} to {high:+.5f})",
+        f"{gap:+.5f} (95 %: {low:+.5f} to {high:+.5f}), on leads that "
+        + ("took no part in the search" if found.apart else "also chose it, hence rosier than the truth"),
         soft_wrap=True,
     )
     if not found.better:

@@ -80,7 +80,7 @@ def promote(
 
     Examples: veraison models promote 3   ·   veraison models promote challenger --gated
     """
-    from training.registry import CHAMPION  # noqa: PLC0415
+    from training.registry import CHAMPION
 
     where = place(workspace, playbook)
     registry = existing_registry(where.workspace)
@@ -108,7 +108,7 @@ def existing_registry(workspace: Workspace) -> "Registry":
     """The registry of a workspace that has one; looking for models makes nothing."""
     if workspace.tracking_uri_override is None and not workspace.tracking.exists():
         raise ModelError(_NO_MODEL)
-    from training.registry import Registry  # noqa: PLC0415
+    from training.registry import Registry
 
     return Registry(workspace)
 
@@ -125,7 +125,7 @@ def _named(registry: "Registry", text: str) -> "Registered":
 
 
 def _comparison(registry: "Registry", one: "Registered", other: "Registered", as_of: str | None, where: Any) -> Any:
-    from monitoring.comparison import compare as hold_against  # noqa: PLC0415
+    from monitoring.comparison import compare as hold_against
 
     book = where.playbook()
     with where.store() as store:

@@ -1,0 +1,225 @@
+"""How good scores were: of the leads scored 70 to 80, how many were won, and how many had been predicted.
+
+A score counts from the moment its horizon is over. A person counts once in a band: with the first score there that was
+served to anybody, which is a rule that looks only back. So a lead that rose from 40 to 75 stands in each band that it
+came through, with what was said on its arrival; whatever comes after changes neither.
+
+A worked example, with a horizon of 30 days: L1 is scored 42 on 1 March and 44 on 2 March, 75 on 10 March, and won on
+5 April. In 40-50 it counts as not won (35 days after 1 March), in 70-80 as won. The latter stands in the record from
+9 April, when its 30 days are over, though the win is known before: a record that took wins at once and losses only
+when they are certain would flatter.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import sqrt
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from data import scorelog
+from data.events import MICROS_PER_DAY, isoformat, micros, parse_instant
+from data.journey import won_at
+from data.log import NEVER, Floats, Ints
+from data.store import Store
+from veraison.playbook import Journey
+
+WIDTH = 10
+EDGES = tuple(range(0, 101, WIDTH))
+ENOUGH = 20
+"""Leads below which a share says nothing: of 20, one more or less is 5 of 100."""
+_Z = 1.959963984540054  # 95 % of the normal distribution lie within so many deviations
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Leads with a score in ``[low; high[`` (100 belongs to the last) and what became of them.
+
+    won      : how many were won within the horizon
+    expected : how many were to be, the sum of their probabilities
+    """
+
+    low: int
+    high: int
+    leads: int
+    won: int
+    expected: float
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are leads enough to say anything."""
+        return self.leads >= ENOUGH
+
+    @property
+    def share(self) -> float | None:
+        """Of the leads, how many were won; None where there are no leads."""
+        return self.won / self.leads if self.leads else None
+
+    @property
+    def predicted(self) -> float | None:
+        """Of the leads, how many were to be won; None where there are no leads."""
+        return self.expected / self.leads if self.leads else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Bounds of the share, 95 %; None where there are no leads."""
+        return wilson(self.won, self.leads) if self.leads else None
+
+    def to_dict(self) -> dict[str, Any]:
+        low, high = self.interval or (None, None)
+        return {
+            "leads": self.leads, "won": self.won, "share": self.share,
+            "share_low": low, "share_high": high, "predicted": self.predicted, "enough": self.enough,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What became of scored leads within `days`.
+
+    since, until : moments of the oldest and the newest score that counts, microseconds UTC; None where none does
+    everyone     : all of them, a person once, with the first score of all
+    bands        : by score, ten points each, a person once in each
+    """
+
+    days: int
+    since: int | None
+    until: int | None
+    everyone: Band
+    bands: tuple[Band, ...]
+
+    @property
+    def enough(self) -> bool:
+        """Whether any band says anything."""
+        return any(band.enough for band in self.bands)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the API has it, and a bundle keeps it."""
+        return {
+            "horizon_days": self.days,
+            "since": None if self.since is None else isoformat(self.since),
+            "until": None if self.until is None else isoformat(self.until),
+            **self.everyone.to_dict(),
+            "bands": [{"score_from": band.low, "score_to": band.high, **band.to_dict()} for band in self.bands],
+        }
+
+    @staticmethod
+    def from_dict(told: dict[str, Any]) -> "Record":
+        """What a bundle has kept."""
+
+        def band(low: int, high: int, one: dict[str, Any]) -> Band:
+            return Band(low, high, one["leads"], one["won"], one["leads"] * (one["predicted"] or 0.0))
+
+        def moment(text: str | None) -> int | None:
+            return None if text is None else parse_instant(text)
+
+        return Record(
+            told["horizon_days"],
+            moment(told["since"]),
+            moment(told["until"]),
+            band(EDGES[0], EDGES[-1], told),
+            tuple(band(one["score_from"], one["score_to"], one) for one in told["bands"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The record of the scores that were served.
+
+    whole    : of all models
+    versions : of each model by itself, the newest first
+    waiting  : leads with a score whose horizon is not over
+    replayed : scores that were asked for more than a day after their moment; they are not in the record
+    """
+
+    whole: Record
+    versions: tuple[tuple[str, Record], ...]
+    waiting: int
+    replayed: int
+
+
+def wilson(won: int, leads: int) -> tuple[float, float]:
+    """The interval (95 %) of a share: never outside [0; 1], and no point where all or none were won.
+
+    Source : Wilson 1927, Probable inference, the law of succession, and statistical inference
+
+    >>> [round(bound, 3) for bound in wilson(34, 100)]
+    [0.255, 0.437]
+    """
+    share, weight = won / leads, _Z**2 / leads
+    middle = (share + weight / 2) / (1 + weight)
+    half = _Z * sqrt(share * (1 - share) / leads + weight / (4 * leads)) / (1 + weight)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def banded(
+    person: Ints, as_of: Ints, score: Floats, probability: Floats, won: npt.NDArray[np.bool_], days: int
+) -> Record:
+    """The record of n scores whose horizon is over.
+
+    person      : (n,) whose score it is
+    as_of       : (n,) microseconds UTC
+    score       : (n,) in [0, 100]
+    probability : (n,) of a win within `days`
+    won         : (n,) whether it came
+
+    >>> once = banded(np.array([1, 1, 2]), np.array([5, 6, 7]), np.array([41.0, 49.0, 42.0]),
+    ...               np.array([0.2, 0.4, 0.2]), np.array([False, True, True]), 30)
+    >>> once.bands[4]
+    Band(low=40, high=50, leads=2, won=1, expected=0.4)
+    """
+    order = np.lexsort((person, as_of))
+    place = np.minimum((score // WIDTH).astype(np.int64), len(EDGES) - 2)
+
+    def band(low: int, high: int, rows: Ints) -> Band:
+        first = rows[np.unique(person[rows], return_index=True)[1]]
+        return Band(low, high, len(first), int(won[first].sum()), float(probability[first].sum()))
+
+    bands = tuple(
+        band(low, low + WIDTH, order[place[order] == number]) for number, low in enumerate(EDGES[:-1])
+    )  # fmt: skip
+    since, until = (int(as_of.min()), int(as_of.max())) if len(as_of) else (None, None)
+    return Record(days, since, until, band(EDGES[0], EDGES[-1], order), bands)
+
+
+def served(store: Store, journey: Journey, days: int, at: int, *, since: int | None = None) -> Served:
+    """The record of the prediction log, as known at a moment.
+
+    days  : the horizon; scores of models that knew no such horizon stay out
+    at    : microseconds UTC
+    since : scores of before this moment are left out; None for none
+    """
+    over, name = at - days * MICROS_PER_DAY + 1, f"p_{days}d"
+    found = scorelog.first_of_each_band(store, EDGES[1:-1], before=over, since=since)
+    rows = [replace(one, answer={}, probability=one.answer[name]) for one in found if one.answer.get(name) is not None]
+    waiting, replayed = scorelog.waiting_and_replayed(store, since=over)
+    as_of = np.array([one.as_of for one in rows], dtype=np.int64)
+    score = np.array([one.score for one in rows], dtype=np.float64)
+    probability = np.array([one.probability for one in rows], dtype=np.float64)
+    person, usable, won = _outcomes(store, journey, days, at, rows)
+
+    def of(these: npt.NDArray[np.bool_]) -> Record:
+        kept = these & usable
+        return banded(person[kept], as_of[kept], score[kept], probability[kept], won[kept], days)
+
+    versions = [one.model_version for one in rows]
+    each = [(one, of(np.array([one == version for version in versions]))) for one in dict.fromkeys(versions)]
+    newest_first = sorted((one for one in each if one[1].everyone.leads), key=lambda one: -(one[1].until or 0))
+    return Served(of(np.ones(len(rows), dtype=np.bool_)), tuple(newest_first), waiting, replayed)
+
+
+def _outcomes(
+    store: Store, journey: Journey, days: int, at: int, rows: Sequence[scorelog.LoggedScore]
+) -> tuple[Ints, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Of each score whose it is, whether its outcome can be told, and whether it was a win within the horizon."""
+    as_of = np.array([one.as_of for one in rows], dtype=np.int64)
+    log = store.history(sorted({one.lead_id for one in rows}))
+    lead = log.codes([one.lead_id for one in rows]).astype(np.int64)
+    there = lead >= 0
+    person, when = np.full(len(rows), -1, dtype=np.int64), np.full(len(rows), NEVER, dtype=np.int64)
+    person[there] = log.persons(at)[lead[there]]
+    when[there] = won_at(log, journey, lead[there], at)
+    seen_from = 0 if journey.observed_from is None else micros(journey.observed_from)
+    usable = there & (when > as_of) & (as_of >= seen_from)  # won before the score in truth: it became known later only
+    return person, usable, (when != NEVER) & (when - as_of <= days * MICROS_PER_DAY)

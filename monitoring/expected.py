@@ -1,0 +1,245 @@
+"""Observed against expected conversions, week by week: it needs no maturing, and sees what no column shows.
+
+What the champion expects of a week is the sum of the chances of its leads (`monitoring.weeks`). No champion is right to
+the point on later leads, sales go by the calendar, and outcomes become known late, so what has to be expected in
+control is more than that sum:
+
+level   how many conversions a source's leads had for each one expected in the year before the snapshot
+season  the same for the week a year earlier and its neighbours, of conversions and acceptances together
+known   the part of a week's outcomes that can be known by now, by how late others became known
+
+each as uncertain as the counts behind it (`monitoring.cusum.Control`). Acceptances by sales are watched beside
+conversions where the playbook names them: they come earlier and there are more of them, so a source that sends worse
+leads shows there first.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import nbinom
+
+from data.events import isoformat
+from data.log import EventLog, Floats, Ints
+from monitoring import cusum
+from monitoring.cusum import Control
+from monitoring.weeks import EVENTS, WEEK, Weeks, completeness, outcomes, weekly
+from training.bundle import Bundle
+from training.landmarks import Bools
+from veraison.playbook import Playbook
+
+ALL = "all"
+YEAR = 52
+"""Weeks: so many are looked back to, and at most so many are judged."""
+ALARMS = 0.15
+"""The chance that in a year without change any sum passes its limit. An alarm in control lasts about five weeks, so
+that 1 to 2 % of weeks are in alarm."""
+QUARTER = 13
+"""Of that chance a 52nd is spent a week, those of the first quarter at once."""
+FEWEST = 10.0
+"""Outcomes that a source's young leads had to expect in the year before the snapshot to be watched by itself."""
+PRIOR = 10.0
+"""Outcomes that a cell's level is held back by: between sources, levels differ by a third."""
+SEASON_PRIOR = 4.0
+"""The same for the season of three weeks: it may halve."""
+_TINY = 1e-9
+
+
+@dataclass(frozen=True)
+class Series:
+    """(t,) one series: all leads, or the young leads of a source, and one kind of outcome.
+
+    name             : `ALL` or the source
+    event            : ``converted`` or ``ready``
+    expected         : by the champion, corrected by level, season and what can be known yet
+    low, high        : 95 % interval of the count in control
+    down, up         : sums of evidence for fewer, for more; an alarm where they pass their limits
+    """
+
+    name: str
+    event: str
+    expected: Floats
+    observed: Floats
+    low: Floats
+    high: Floats
+    down: Floats
+    up: Floats
+    down_limit: Floats
+    up_limit: Floats
+
+    @property
+    def direction(self) -> str | None:
+        """Whether there are ``fewer`` or ``more`` than expected, in the newest week; None where there is no alarm."""
+        if not len(self.down):
+            return None
+        if self.down[-1] > self.down_limit[-1]:
+            return "fewer"
+        return "more" if self.up[-1] > self.up_limit[-1] else None
+
+    @property
+    def excess(self) -> float:
+        """How many times its limit the higher of the two sums is."""
+        return float(max(self.down[-1] / self.down_limit[-1], self.up[-1] / self.up_limit[-1]))
+
+    @property
+    def since(self) -> int:
+        """The week in which what it sees began, as far as can be estimated."""
+        return cusum.began(self.up if self.direction == "more" else self.down)
+
+
+@dataclass(frozen=True)
+class Conversions:
+    """What was found in the weeks since the snapshot.
+
+    starts : (t,) microseconds UTC
+    series : all leads first, then sources, conversions before acceptances
+    """
+
+    starts: Ints
+    series: list[Series]
+
+    @property
+    def alarms(self) -> list[Series]:
+        """The series in alarm, of each name the one that is furthest beyond its limit."""
+        found: dict[str, Series] = {}
+        for one in self.series:
+            if one.direction and (one.name not in found or one.excess > found[one.name].excess):
+                found[one.name] = one
+        return list(found.values())
+
+    def onset(self, series: Series) -> int:
+        """When what a series sees began, as far as can be estimated, microseconds UTC."""
+        return int(self.starts[series.since])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The section ``conversions`` of the verdict: all leads by the week; acceptances beside them."""
+        told: dict[str, Any] = {}
+        for event in EVENTS:
+            mine = [one for one in self.series if one.event == event]
+            if mine:
+                sources = [{"source": one.name, **_now(one)} for one in mine[1:]]
+                told[event] = {"weeks": self._weeks(mine[0]), **_now(mine[0]), "sources": sources}
+        return {**told.get("converted", {"weeks": []}), "ready": told.get("ready")}
+
+    def _weeks(self, one: Series) -> list[dict[str, Any]]:
+        return [
+            {
+                "week": isoformat(int(start))[:10],
+                "expected": round(float(one.expected[week]), 2),
+                "observed": int(one.observed[week]),
+                "low": int(one.low[week]),
+                "high": int(one.high[week]),
+            }
+            for week, start in enumerate(self.starts)
+        ]
+
+
+def conversions(
+    log: EventLog, champion: Bundle, playbook: Playbook, *, snapshot: int, as_of: int, threads: int = 2
+) -> Conversions | None:
+    """Score the weeks that are needed at a moment and judge them; None where no week since the snapshot is over."""
+    since = max(snapshot, as_of - YEAR * WEEK) - (YEAR + 1) * WEEK
+    weeks = weekly(log, champion, playbook, since=since, until=as_of, threads=threads)
+    return judge(log, weeks, playbook, snapshot=snapshot, as_of=as_of)
+
+
+def judge(log: EventLog, weeks: Weeks, playbook: Playbook, *, snapshot: int, as_of: int) -> Conversions | None:
+    """Hold the weeks since the snapshot against what the champion expected, as known at a moment.
+
+    weeks   : scored by the champion, from a year before the snapshot on; those that are not over yet do not count
+    Returns : None where no week since the snapshot is over
+    """
+    weeks = weeks.until(as_of)
+    newest = len(weeks.starts)
+    first = max(int(np.searchsorted(weeks.starts, snapshot)), newest - YEAR)
+    past = int(np.searchsorted(weeks.starts + WEEK, snapshot, side="right"))
+    if first >= newest:
+        return None
+    happened, possible = outcomes(log, playbook, weeks, as_of)
+    chance = np.where(possible, weeks.scored.chance, 0.0)
+    known = np.maximum(completeness(log, playbook, weeks.starts, as_of), _TINY)
+    names, cell = _cells(weeks, chance, slice(max(past - YEAR, 0), past))
+    counted = [_counted(weeks, cell, len(names), happened[:, place]) for place in range(len(EVENTS))]
+    promised = [
+        _counted(weeks, cell, len(names), chance[:, place]) * known[:, place, None] for place in range(len(EVENTS))
+    ]
+    season, share = _seasons(counted, promised, past, np.arange(first, newest) - YEAR)
+    member = np.concatenate([np.ones((1, len(names))), np.eye(len(names))[1:]])
+    events = EVENTS[: 2 if playbook.has_readiness else 1]
+    alarms = ALARMS * min(max(newest - first, QUARTER), YEAR) / YEAR / len(events)
+    series = []
+    for place, event in enumerate(events):
+        learned = slice(max(past - YEAR, 0), past)
+        shape = PRIOR + counted[place][learned].sum(axis=0)
+        level = shape / (PRIOR + promised[place][learned].sum(axis=0))
+        mean = np.maximum(promised[place][first:newest] * level * season[:, None], _TINY)
+        control = Control(mean, shape, share, member)
+        found = cusum.watch(counted[place][first:newest], control, alarms=alarms, seed=playbook.training.seed)
+        series += _series(event, names, counted[place][first:newest] @ member.T, found)
+    order = sorted(range(len(series)), key=lambda one: (one % len(names) > 0, one // len(names)))
+    return Conversions(weeks.starts[first:], [series[one] for one in order])
+
+
+def _series(event: str, names: list[str], observed: Floats, found: cusum.Sums) -> list[Series]:
+    mean, shape = found.known.mean, found.known.shape
+    low, high = (nbinom.ppf(level, shape, shape / (shape + mean)) for level in (0.025, 0.975))
+    columns = (mean, observed, low, high, found.down, found.up, found.down_limit, found.up_limit)
+    return [Series(name, event, *(column[:, place] for column in columns)) for place, name in enumerate(names)]
+
+
+def _cells(weeks: Weeks, chance: Floats, past: slice) -> tuple[list[str], Ints]:
+    """`ALL` and the sources that can be watched by themselves; and (n,) each score's cell, 0 for all the others."""
+    scored = weeks.scored
+    mine = scored.young & (scored.source >= 0)
+    before = mine & (scored.week >= past.start) & (scored.week < past.stop)
+    due = np.bincount(scored.source[before], np.nansum(chance[before], axis=1), len(weeks.sources))
+    kept = np.flatnonzero(due >= FEWEST)
+    place = np.zeros(len(weeks.sources) + 1, dtype=np.int64)
+    place[kept] = np.arange(1, len(kept) + 1)
+    return [ALL, *(weeks.sources[one] for one in kept)], np.where(mine, place[scored.source], 0)
+
+
+def _counted(weeks: Weeks, cell: Ints, cells: int, values: Floats | Bools) -> Floats:
+    """(t, cells) sums of (n,) values."""
+    found = np.zeros(len(weeks.starts) * cells)
+    np.add.at(found, weeks.scored.week * cells + cell, np.nan_to_num(values))
+    return found.reshape(len(weeks.starts), cells)
+
+
+def _seasons(counted: list[Floats], promised: list[Floats], past: int, year_ago: Ints) -> tuple[Floats, Floats]:
+    """(t,) the season of weeks, from those a year ago and their neighbours; and (t, p) what it rests on.
+
+    year_ago : (t,) places of those weeks; what is not known, before the first or without anything expected, counts as
+               a season of 1 that may as well be another
+    """
+    total = sum(one.sum(axis=1) for one in counted)
+    due = sum(
+        one.sum(axis=1) * (PRIOR + many[:past].sum()) / (PRIOR + one[:past].sum())
+        for many, one in zip(counted, promised, strict=True)
+    )
+    around = year_ago[:, None] + np.array([-1, 0, 1])
+    inside = (around >= 0) & (around < past)
+    places = int(np.clip(year_ago + 1, 0, None).max(initial=0)) + 1
+    shape = np.zeros((len(year_ago), places + 3 * len(year_ago)))
+    prior = SEASON_PRIOR / 3
+    at = np.where(inside, around, places + np.arange(around.size).reshape(around.shape))
+    seen = np.where(inside, np.asarray(total)[np.where(inside, around, 0)], 0.0) + prior
+    expected = np.where(inside, np.asarray(due)[np.where(inside, around, 0)], 0.0) + prior
+    np.put_along_axis(shape, at, seen, axis=1)
+    found: Floats = seen.sum(axis=1) / expected.sum(axis=1)
+    return found, shape
+
+
+def _now(one: Series) -> dict[str, Any]:
+    """The newest state of a series: its sums, and what was seen in the weeks since the higher one began to rise."""
+    since = one.since if one.direction else max(len(one.down) - 4, 0)
+    return {
+        "expected": round(float(one.expected[since:].sum()), 2),
+        "observed": int(one.observed[since:].sum()),
+        "weeks_summed": len(one.down) - since,
+        "up": round(float(one.up[-1]), 3),
+        "down": round(float(one.down[-1]), 3),
+        "threshold_up": round(float(one.up_limit[-1]), 3),
+        "threshold_down": round(float(one.down_limit[-1]), 3),
+        "alarm": one.direction,
+    }

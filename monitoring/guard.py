@@ -1,0 +1,150 @@
+"""What was promoted is watched: where it does not keep what the gate promised, or cannot be loaded, its predecessor
+comes back.
+
+The guard looks at outcomes that had not matured when the gate judged, so nothing is counted twice: landmarks of leads
+created since the promoted model's snapshot, whose horizon ended after its renewal began. It falls where the promoted
+model's log-loss is worse than the predecessor's by more than ``[monitoring] guard``, at the *near* end of the paired
+95 % interval: a way back needs proof, as the gate asks for proof of the opposite.
+
+A worked example: promoted on 1 December, primary horizon 30 days. From 2 December on each run adds the landmarks of
+the day before whose thirty days are over. Once ten different leads among them have converted the guard speaks, and it
+does until 25 March (30 and ``outcome_days`` days later); then the model is no longer on trial.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from data.events import MICROS_PER_DAY, isoformat
+from monitoring import performance
+from monitoring.gate import Paired, paired
+from monitoring.journal import Decided, Read, Step
+from monitoring.performance import Matured
+from monitoring.progress import Begun, Work, renewals, unfinished
+from training.bundle import Bundle
+from training.registry import CHAMPION, Registered
+from veraison.errors import ModelError, RegistryError
+
+ROLLS_BACK, ROLLED_BACK = "rolls_back", "rolled_back"
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A promoted model and its predecessor on outcomes that matured since.
+
+    predecessor : its version
+    found       : None where fewer than `needed` leads have converted since
+    """
+
+    predecessor: str
+    pairs: int
+    converted: int
+    needed: int
+    margin: float
+    found: Paired | None
+
+    @property
+    def fell(self) -> bool:
+        return self.found is not None and self.found.low > self.margin
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**asdict(self), "fell": self.fell}
+
+    def sentence(self) -> str:
+        """What it found, in words."""
+        if self.found is None:
+            return f"{self.converted} conversions have matured since it was promoted, {self.needed} are needed."
+        return (
+            f"On {self.pairs} landmarks that matured since ({self.converted} leads converted) its log-loss is worse "
+            f"than that of {self.predecessor} by {self.found.difference:+.4f} (95 %: {self.found.low:+.4f} to "
+            f"{self.found.high:+.4f}; {self.margin:+.4f} allowed)."
+        )
+
+
+def on_trial(work: Work, read: Read, serving: str, as_of: int) -> Begun | None:
+    """The renewal that brought the champion, where its trial is not over; None where no renewal did."""
+    rules = work.playbook.monitoring
+    lasts = (work.playbook.horizons.primary + rules.outcome_days) * MICROS_PER_DAY
+    brought = [one for one in renewals(read) if one.challenger == serving and one.fate in ("promoted", "asks")]
+    return brought[-1] if brought and brought[-1].as_of <= as_of <= brought[-1].as_of + lasts else None
+
+
+def measure(work: Work, begun: Begun, promoted: Bundle, seen: Matured) -> Guard | None:
+    """Hold a promoted model against its predecessor; None where that is not in the registry any more.
+
+    seen : matured landmarks of leads created since the promoted model's snapshot
+    """
+    before = next((one for one in work.registry.versions() if one.version == begun.champion), None)
+    if before is None:
+        return None
+    rules, primary = work.playbook.monitoring, work.playbook.horizons.primary
+    since = seen[seen.pairs.as_of + primary * MICROS_PER_DAY > begun.as_of]
+    found = None
+    if since.converted >= rules.gate_outcomes:
+        models = work.registry.load(before.number), promoted
+        old, new = (performance.chances(work.log, one, since, primary, work.threads) for one in models)
+        found = paired(since.happened, since.person, old, new, seed=work.playbook.training.seed)
+    return Guard(begun.champion, len(since), since.converted, rules.gate_outcomes, rules.guard, found)
+
+
+def roll_back(work: Work, renewal: str, as_of: int, numbers: dict[str, Any]) -> Registered:
+    """Let the predecessor serve again; written down first, so that whoever comes after a crash ends it."""
+    work.go_on(ROLLS_BACK)
+    step = Step(renewal, ROLLS_BACK, isoformat(as_of), numbers)
+    work.journal.add(step.to_dict())
+    work.say("going back to the model before")
+    return work.registry.roll_back()
+
+
+def keep_serving(work: Work, as_of: int) -> str | None:
+    """See that a champion that can be loaded serves, before anything is measured.
+
+    A way back that was broken off is ended. A champion that cannot be loaded makes room for its predecessor. Where the
+    workspace serves something else than the registry's champion, or a damaged copy of it, it is laid down again.
+
+    Returns : in words, where a predecessor serves again; None where nothing was wrong
+    """
+    serving = work.registry.aliased(CHAMPION)
+    if serving is None:
+        return None
+    read = work.journal.read()
+    begun = _going_back(read)
+    if begun is not None:
+        if begun.numbers["from"] == serving.version:
+            serving = work.registry.roll_back()
+        else:
+            work.registry.assign(CHAMPION, serving.number)
+        return f"{serving.version} serves again: {begun.numbers['why']}"
+    try:
+        work.registry.load(serving.number)
+    except RegistryError:
+        raise
+    except ModelError as problem:
+        earlier = work.registry.predecessors()
+        if not earlier or not _loads(work, earlier[-1]):
+            raise
+        why = f"{serving.version} cannot be loaded ({problem})."
+        back = roll_back(work, serving.version, as_of, {"from": serving.version, "why": why})
+        return f"{back.version} serves again: {why}"
+    if unfinished(read) is None and not work.registry.lies_ready(serving.version):
+        work.say(f"laying {serving.version} down for serving again")
+        work.registry.assign(CHAMPION, serving.number)
+    return None
+
+
+def _going_back(read: Read) -> Step | None:
+    """The way back that was begun and of which no verdict tells."""
+    for line in reversed(read.lines):
+        if isinstance(line, Decided):
+            return None
+        if line.name == ROLLS_BACK:
+            return line
+    return None
+
+
+def _loads(work: Work, number: int) -> bool:
+    try:
+        work.registry.load(number)
+    except ModelError:
+        return False
+    return True

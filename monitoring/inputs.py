@@ -1,0 +1,119 @@
+"""All that a log shows about inputs, computed once and asked at any moment.
+
+One run of monitoring asks at one moment; a benchmark asks at 52 and does not score the past 52 times.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from data.events import MICROS_PER_DAY
+from data.log import EventLog
+from monitoring import drift, quality, sources, volumes, weekly_volumes
+from monitoring.chance import Usual
+from monitoring.drift import Drift, Reference, Scored
+from monitoring.quality import Quality
+from monitoring.sources import Contacts
+from monitoring.thresholds import Compared
+from monitoring.volumes import Arrivals, Numbers, Structure
+from training.bundle import Bundle
+from training.landmarks import Landmarks
+from veraison.playbook import Playbook
+
+PAST_DAYS, PAST_ROWS = 364, 60_000
+"""How far back chunks before the snapshot are looked at, and on how many landmarks: leads by chance where more."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A log as the champion sees it, up to a moment.
+
+    scored   : landmarks since a moment before the snapshot
+    past     : the chunks that ended before the snapshot, held against the reference
+    snapshot : microseconds UTC, what the champion learned from was known before it
+    """
+
+    log: EventLog
+    playbook: Playbook
+    champion: Bundle
+    reference: Reference | None
+    scored: Scored
+    past: Sequence[Compared]
+    seen: Arrivals
+    leads: Contacts
+    snapshot: int
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the inputs of the newest chunk and week show.
+
+    drift    : columns and the score against the reference
+    changed  : kinds of event and categories, by name
+    silent   : sources that bring nothing any more
+    volumes  : kinds and sources beyond chance
+    quality  : of the data
+    """
+
+    drift: Drift
+    changed: Structure
+    silent: dict[str, Numbers]
+    volumes: dict[str, Usual]
+    quality: Quality
+    arrivals: Arrivals
+
+
+def gather(
+    log: EventLog, playbook: Playbook, champion: Bundle, pairs: Landmarks, *, snapshot: int, at: int, since: int,
+    threads: int = 2,
+) -> Inputs:  # fmt: skip
+    """Score once all that questions at moments up to `at` need.
+
+    pairs : all landmarks before `at`
+    since : microseconds UTC; from here on everything is scored
+    """
+    rules, seed = playbook.monitoring, playbook.training.seed
+    early = pairs[(pairs.as_of < snapshot) & (pairs.as_of >= snapshot - PAST_DAYS * MICROS_PER_DAY)]
+    if len(early) > PAST_ROWS:
+        who = np.random.default_rng(seed).random(len(log.leads)) < PAST_ROWS / len(early)
+        early = early[who[early.lead]]
+    reference = drift.reference_of(champion, threads)
+    past: list[Compared] = []
+    if reference is not None:
+        past = drift.history(reference, drift.score_pairs(log, champion, early, threads), snapshot, rules, seed)
+    return Inputs(
+        log=log,
+        playbook=playbook,
+        champion=champion,
+        reference=reference,
+        scored=drift.score_pairs(log, champion, pairs[pairs.as_of >= since], threads),
+        past=past,
+        seen=volumes.arrivals(log, at),
+        leads=sources.contacts(log, rules.source, at),
+        snapshot=snapshot,
+    )
+
+
+def look(watched: Inputs, at: int, html: Path | None, *, threads: int = 2) -> Seen:
+    """What was to be seen at a moment that the watch covers, microseconds UTC."""
+    rules, snapshot = watched.playbook.monitoring, watched.snapshot
+    when = watched.scored.pairs.as_of
+    chunk = watched.scored[(when < at) & (when >= at - rules.recent_days * MICROS_PER_DAY)]
+    seen, leads = watched.seen.before(at), watched.leads.before(at)
+    return Seen(
+        drift=drift.compare(
+            watched.champion, chunk, html, rules=rules, seed=watched.playbook.training.seed, past=watched.past,
+            reference=watched.reference, threads=threads,
+        ),
+        changed=volumes.structure(
+            watched.log, seen, watched.playbook, watched.champion.feature_set, snapshot=snapshot
+        ),
+        silent=sources.silent(leads, snapshot=snapshot, level=rules.false_alarms / 3),
+        volumes=weekly_volumes.volumes(seen, leads, level=rules.false_alarms),
+        quality=quality.quality(
+            seen, watched.playbook.features.outbound, snapshot=snapshot, level=rules.false_alarms / 3
+        ),
+        arrivals=seen,
+    )  # fmt: skip

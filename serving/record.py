@@ -1,0 +1,295 @@
+"""How good is it: what became of the leads that were scored, as a page that sales can check and as JSON."""
+
+import threading
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import HTMLResponse, Response
+
+from data.events import MICROS_PER_DAY, isoformat
+from data.record import ENOUGH, Band, Record, Served, served
+from data.store import Store
+from serving.access import Access
+from serving.charts import Size
+from serving.models import ModelHolder
+from serving.openapi import NO_MODEL, PROBLEMS, answers, asks
+from serving.pages import page, words_of
+from serving.problems import JSON, Problem
+from serving.record_chart import reliability
+from serving.translations import Words
+from veraison.answers import HowGood
+
+_HOUR = MICROS_PER_DAY // 24
+_RULE = (
+    "of each person the first served score in each band of ten points, once the primary horizon after it is over; "
+    "scores that were asked for more than a day after their moment do not count"
+)
+
+Version = Annotated[
+    str | None, Query(max_length=100, description="Of one model alone.", examples=["20260301T0000-1f0c"])
+]
+
+
+class Records:
+    """The records of one store, and of the test that the model which serves now went through.
+
+    clock : microseconds UTC
+    """
+
+    def __init__(self, store: Store, models: ModelHolder, clock: Callable[[], int]) -> None:
+        self._store, self._models, self._clock = store, models, clock
+        self._counting = threading.Lock()
+        self._kept: tuple[tuple[int, int], Served] | None = None
+
+    @property
+    def days(self) -> int:
+        """The primary horizon of the model that serves now; ModelError where there is none."""
+        return self._models.current().playbook.horizons.primary
+
+    def served(self) -> tuple[int, Served]:
+        """The record of the prediction log and its moment, the last full hour: all of it is read for an answer."""
+        bundle, hour = self._models.current(), self._clock() // _HOUR * _HOUR
+        key = hour, bundle.playbook.horizons.primary
+        with self._counting:
+            if self._kept is None or self._kept[0] != key:
+                self._kept = key, served(self._store, bundle.playbook.journey, key[1], hour)
+            return hour, self._kept[1]
+
+    def test(self) -> Record | None:
+        """What became of the test leads when the model was made; None where history was too short for a test."""
+        told = self._models.current().facts.get("record")
+        return None if told is None else Record.from_dict(told)
+
+    def chosen(self, version: str | None) -> Record:
+        """The served record of one model, or of all; Problem where no score of that model counts."""
+        _, found = self.served()
+        if version is None:
+            return found.whole
+        for name, one in found.versions:
+            if name == version:
+                return one
+        raise Problem(404, "unknown-model", "no served score of that model counts yet")
+
+    def shown(self, version: str | None) -> Record | None:
+        """What a page shows: the served record, else, while that is young, the test's; None where there is neither."""
+        found = self.chosen(version)
+        return found if found.enough or version is not None else self.test()
+
+
+def api(records: Records, access: Access) -> APIRouter:
+    """``GET /v1/record``."""
+    found = APIRouter(prefix="/v1")
+    may_read = Depends(access.scope("read"))
+
+    @found.get(
+        "/record", dependencies=[may_read], responses=answers(HowGood) | PROBLEMS | NO_MODEL, operation_id="record",
+        openapi_extra=asks("read", "scores"), summary="What became of scored leads",
+    )  # fmt: skip
+    def whole(model_version: Version = None) -> JSON:
+        """By bands of ten points: leads scored, how many were won within the primary horizon, how many were predicted.
+
+        `served` is of the prediction log, of everyone's leads; `test` of the test that the model went through when it
+        was made, null where history was too short for one. `enough` says whether there are leads enough to go by.
+        """
+        moment, seen = records.served()
+        test = records.test()
+        return JSON(
+            {
+                "as_of": isoformat(moment),
+                "rule": _RULE,
+                "model_version": model_version,
+                "served": records.chosen(model_version).to_dict(),
+                "versions": [{"model_version": name, **one.to_dict()} for name, one in seen.versions],
+                "waiting": seen.waiting,
+                "replayed": seen.replayed,
+                "test": None if test is None else test.to_dict(),
+            }
+        )
+
+    return found
+
+
+def pages(records: Records, access: Access) -> APIRouter:
+    """``/record`` and its chart."""
+    found = APIRouter(include_in_schema=False, dependencies=[Depends(access.page)], default_response_class=HTMLResponse)
+
+    @found.get("/record")
+    def how_good(request: Request, model_version: Version = None) -> Response:
+        """The record in words, a chart and a table."""
+        words = words_of(request)
+        _, seen = records.served()
+        shown = records.shown(model_version)
+        known = {
+            "here": "record",
+            "shown": shown is not None,
+            "chosen": {} if model_version is None else {"model_version": model_version},
+            "summary": "" if shown is None else summary(shown, words),
+            "source": _source(shown, records.chosen(model_version), words),
+            "waiting": _waiting(seen, words),
+            "bands": [] if shown is None else [banded_row(band, shown.days, words) for band in reversed(shown.bands)],
+            "versions": [_version(name, one, words) | {"chosen": name == model_version} for name, one in seen.versions],
+            "rules": _rules(records.days, seen, words),
+        }
+        return page(request, "record.html", known)
+
+    @found.get("/record/chart.svg")
+    def chart(request: Request, model_version: Version = None, size: Size = "wide") -> Response:
+        """What was predicted beside what came; a picture of its own, so that the page needs no inline style."""
+        shown = records.shown(model_version) or records.chosen(model_version)
+        headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+        return Response(reliability(shown, words_of(request), size), media_type="image/svg+xml", headers=headers)
+
+    return found
+
+
+def of_hundred(share: float | None, words: Words) -> str:
+    """A share as so many of a hundred; one decimal below ten, where it tells bands apart."""
+    return "–" if share is None else words.number(_in_hundred(share))
+
+
+def _in_hundred(share: float) -> float:
+    return round(share * 100, 1 if share < 0.0995 else 0)
+
+
+def _predicted(count: float, words: Words) -> str:
+    if not count:
+        return words("none was predicted")
+    return words.many("%(count)s was predicted", "%(count)s were predicted", count)
+
+
+def _scores(band: Band, words: Words) -> str:
+    return words("%(low)s to %(high)s", low=str(band.low), high=str(band.high))
+
+
+def _within(share: float | None, interval: tuple[float, float] | None, words: Words) -> str:
+    if interval is None:
+        return "–"
+    low, high = (of_hundred(bound, words) for bound in interval)
+    return words("%(share)s (%(low)s to %(high)s)", share=of_hundred(share, words), low=low, high=high)
+
+
+def _figures(band: Band, words: Words) -> dict[str, Any]:
+    return {
+        "leads": words.number(band.leads),
+        "won": words.number(band.won),
+        "share": _within(band.share, band.interval, words),
+        "predicted": of_hundred(band.predicted, words),
+        "enough": band.enough,
+    }
+
+
+def banded_row(band: Band, days: int, words: Words) -> dict[str, Any]:
+    """One band as a row of a table, and in a sentence."""
+    return {"scores": _scores(band, words), "sentence": _sentence(band, days, words), **_figures(band, words)}
+
+
+def _sentence(band: Band, days: int, words: Words) -> str:
+    """One band in words; empty where nobody had such a score."""
+    if band.share is None or band.predicted is None:
+        return ""
+    low, high = str(band.low), str(band.high)
+    if not band.enough:
+        return words.many(
+            "%(count)s lead scored %(low)s to %(high)s: too few to say anything.",
+            "%(count)s leads scored %(low)s to %(high)s: too few to say anything.",
+            band.leads,
+            low=low,
+            high=high,
+        )
+    told = {
+        "low": low,
+        "high": high,
+        "days": words.days(days),
+        "predicted": _predicted(_in_hundred(band.predicted), words),
+    }
+    if not band.won:
+        return words(
+            "Of 100 leads scored %(low)s to %(high)s, none was won within %(days)s; %(predicted)s.", **told
+        )  # fmt: skip
+    return words.many(
+        "Of 100 leads scored %(low)s to %(high)s, %(count)s was won within %(days)s; %(predicted)s.",
+        "Of 100 leads scored %(low)s to %(high)s, %(count)s were won within %(days)s; %(predicted)s.",
+        _in_hundred(band.share),
+        **told,
+    )
+
+
+def _version(name: str, one: Record, words: Words) -> dict[str, Any]:
+    return {"version": name, "period": _period(one, words), **_figures(one.everyone, words)}
+
+
+def _period(one: Record, words: Words) -> str:
+    if one.since is None or one.until is None:
+        return ""
+    return words("from %(since)s to %(until)s", since=words.date(one.since), until=words.date(one.until))
+
+
+def summary(one: Record, words: Words) -> str:
+    """All bands together, in one sentence."""
+    everyone = one.everyone
+    told = {
+        "leads": words.many("%(count)s scored lead", "%(count)s scored leads", everyone.leads),
+        "days": words.days(one.days),
+        "predicted": _predicted(round(everyone.expected), words),
+    }
+    if not everyone.won:
+        return words("None of %(leads)s was won within %(days)s; %(predicted)s.", **told)
+    return words.many(
+        "%(count)s of %(leads)s was won within %(days)s; %(predicted)s.",
+        "%(count)s of %(leads)s were won within %(days)s; %(predicted)s.",
+        everyone.won,
+        **told,
+    )
+
+
+def _source(shown: Record | None, own: Record, words: Words) -> str:
+    """Where the figures come from, and why not from elsewhere."""
+    if shown is own:
+        return words("From the scores as they were served, %(period)s.", period=_period(own, words))
+    young = words.many(
+        "So far the outcome of %(count)s served lead is known: too few to say anything.",
+        "So far the outcomes of %(count)s served leads are known: too few to say anything.",
+        own.everyone.leads,
+    )
+    if shown is None:
+        return young
+    test = words(
+        "These figures are from the test when the model was made (leads that it had not seen, %(period)s), not from "
+        "served scores.",
+        period=_period(shown, words),
+    )
+    return f"{young} {test}"
+
+
+def _waiting(seen: Served, words: Words) -> str:
+    if not seen.waiting:
+        return ""
+    return words.many(
+        "%(count)s lead has a score whose time is not over yet.",
+        "%(count)s leads have a score whose time is not over yet.",
+        seen.waiting,
+    )
+
+
+def _rules(days: int, seen: Served, words: Words) -> list[str]:
+    left_out = words.many(
+        "A score that was asked for more than a day after its moment does not count: %(count)s such score is left out.",
+        "A score that was asked for more than a day after its moment does not count: %(count)s such scores are left "
+        "out.",
+        seen.replayed,
+    )
+    return [
+        words(
+            "A score counts when %(days)s have passed since; a win before that waits as well.", days=words.days(days)
+        ),
+        words("A lead counts once in each band, with the first score that it had there; in the sums, with its first."),
+        words("In brackets: where the share may lie, were there many more such leads (95 %%, Wilson)."),
+        words.many(
+            "With fewer than %(count)s lead in a band nothing is said of it.",
+            "With fewer than %(count)s leads in a band nothing is said of it.",
+            ENOUGH,
+        ),
+        words("The figures are of the leads of all sellers."),
+        *([left_out] if seen.replayed else []),
+    ]

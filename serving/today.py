@@ -1,0 +1,100 @@
+"""The few leads to call now: which they are, and why today. One rule, from a ranking alone."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from data.events import MICROS_PER_DAY, micros
+from data.journey import Status
+from data.log import NEVER
+from serving.feedback import Feedback
+from serving.leads import Ranking
+from veraison.playbook import Playbook
+
+FEW = 10
+"""So many leads are a day's work."""
+ACTIVE_DAYS = 14
+"""A lead that has not acted itself for longer is not worth a call now; nor is one whose agreed day is longer ago."""
+REST_DAYS = 30
+"""So long a lead that was sent back is left alone, where no day was agreed."""
+
+Why = Literal["agreed", "active"]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A lead to call now.
+
+    place : in the ranking
+    why   : ``agreed``, it was postponed to a day that has come; ``active``, it is among the best and has just acted
+    """
+
+    place: int
+    why: Why
+
+
+def calls(ranking: Ranking, playbook: Playbook, limit: int = FEW) -> list[Call]:
+    """Whom to call at the moment of a ranking, the most worth it first; the same ranking, the same calls.
+
+    A lead is called where it is open and scored, and either
+
+    * it was postponed to a day that has come, at most `ACTIVE_DAYS` ago, whatever its score; or
+    * its grade is in the upper half of the playbook's, it has acted itself within `ACTIVE_DAYS`, and sales have not
+      just spoken: a lead that they accepted, or whose contact is wrong, is not called again, one sent back for another
+      reason not for `REST_DAYS`, one postponed not before its day.
+
+    Agreed days come first; then the score as it is shown, and of equal ones the newest act.
+    """
+    now, zone, least = ranking.as_of, ZoneInfo(playbook.features.time_zone), least_score(playbook)
+    since = now - ACTIVE_DAYS * MICROS_PER_DAY
+    found: list[Call] = []
+    for place in (ranking.status == Status.scored).nonzero()[0].tolist():
+        said = ranking.feedback[place]
+        silent = silent_until(said, zone)
+        if silent > now:
+            continue
+        if _was_agreed(said) and silent > since:
+            found.append(Call(place, "agreed"))
+        elif ranking.score[place] >= least and ranking.last_act[place] >= since:
+            found.append(Call(place, "active"))
+
+    def order(call: Call) -> tuple[bool, int, int, int]:
+        newest_act = int(ranking.last_act[call.place])
+        return call.why != "agreed", -round(float(ranking.score[call.place])), -newest_act, call.place
+
+    return sorted(found, key=order)[:limit]
+
+
+def least_score(playbook: Playbook) -> float:
+    """The least score of the grades in the upper half: of A, B, C and D that of B.
+
+    >>> least_score(Playbook.model_validate({"journey": {"converted": ["Deal Won"]}}))
+    50.0
+    """
+    bounds = list(playbook.scoring.grades.values())
+    return bounds[(len(bounds) - 1) // 2]
+
+
+def silent_until(said: Feedback | None, zone: ZoneInfo) -> int:
+    """From when on (microseconds UTC) a lead may be called again, after what sales last said; 0 where nothing.
+
+    >>> said = Feedback("m-1", "returned", 0, "postponed", date(2026, 3, 1))
+    >>> silent_until(said, ZoneInfo("Europe/Paris")) == micros(datetime(2026, 2, 28, 23, tzinfo=UTC))
+    True
+    """
+    if said is None:
+        return 0
+    if said.outcome == "accepted" or said.reason == "wrong_contact":
+        return NEVER
+    if _was_agreed(said) and said.until is not None:
+        return _beginning(said.until, zone)
+    return said.at + REST_DAYS * MICROS_PER_DAY
+
+
+def _was_agreed(said: Feedback | None) -> bool:
+    return said is not None and said.outcome == "returned" and said.reason == "postponed" and said.until is not None
+
+
+def _beginning(day: date, zone: ZoneInfo) -> int:
+    return micros(datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC))

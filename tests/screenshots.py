@@ -1,0 +1,89 @@
+"""A picture of every page, of a simulated market at a moment that stands still: ``make screenshots``."""
+
+import io
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image
+
+from tests.browser.windows import DESK, PHONE, browser
+from tests.journals import story, write_journal
+from tests.service import Door, door, firm, log_scores
+from tests.support import ROOT
+from veraison.cli import report
+
+FOLDER = ROOT / "docs" / "images"
+MOST = 150_000
+"""Bytes of a picture at most; a page that is longer is cut where the window ends."""
+TALL = {"width": DESK["width"], "height": 1_250}
+FRAME = {"width": 420, "height": 460}
+SCREENS = {
+    "today": ("/today", DESK, "en-GB"),
+    "leads": ("/leads?limit=12", DESK, "en-GB"),
+    "lead": ("/leads/{lead}", TALL, "en-GB"),
+    "record": ("/record", TALL, "en-GB"),
+    "monitoring": ("/monitoring", TALL, "en-GB"),
+    "monitoring-phone": ("/monitoring", PHONE, "fr-FR"),
+    "month": ("{month}", TALL, "en-GB"),
+    "card": ("{card}", FRAME, "en-GB"),
+    "login": ("/login", DESK, "en-GB"),
+    "problem": ("/leads/nobody", DESK, "en-GB"),
+    "reference": ("/docs", DESK, "en-GB"),
+    "today-phone": ("/today", PHONE, "fr-FR"),
+    "lead-phone": ("/leads/{lead}", PHONE, "fr-FR"),
+}
+"""File -> page, window and language; a test holds the files to it."""
+
+
+def main() -> None:
+    """Take them all."""
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, stage(Path(folder)) as service:
+        for name, picture in taken(service):
+            (FOLDER / f"{name}.png").write_bytes(picture)
+            print(f"{FOLDER.name}/{name}.png {len(picture):,} bytes")
+
+
+@contextmanager
+def stage(folder: Path) -> Iterator[Door]:
+    """A service that has served scores for some weeks, of a model that knows nothing of these weeks."""
+    with door(firm(2_500, 330, since=110, open_days=1).copy(folder)) as service:
+        for days in (100, 90, 80, 70, 60, 50, 40, 32, 21, 14, 7):
+            log_scores(service, service.log().leads, days=days)
+        write_journal(service.market.workspace.reports, story(service.clock[0]))
+        yield service
+
+
+def taken(service: Door) -> Iterator[tuple[str, bytes]]:
+    """Each screen as PNG, in few colours."""
+    leads = service.get("/v1/leads?limit=200").json()["leads"]
+    best = next(one["lead_id"] for one in leads if one["score"] < 85 and one["ready_at"] is None)
+    card = service.post(f"/v1/leads/{best}/card-link", {}, "read").json()["url"].split("/leads/")[1]
+    month = service.market.workspace.root / "month.html"
+    report.model(out_file=month, lang="en", workspace=service.market.workspace.root)
+    known = {"lead": best, "card": f"/leads/{card}", "month": month.as_uri()}
+    with browser() as chromium:
+        for name, (path, size, locale) in SCREENS.items():
+            context = chromium.new_context(viewport=size, locale=locale, base_url=str(service.client.base_url))
+            page = context.new_page()
+            page.goto(path.format(**known))
+            page.wait_for_load_state("networkidle")
+            yield name, small(page.screenshot())
+            context.close()
+
+
+def small(picture: bytes) -> bytes:
+    """A picture in 256 colours, which pages of text and lines do with; ValueError where that is not small enough."""
+    whole = Image.open(io.BytesIO(picture)).convert("RGB")
+    found = whole.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    held = io.BytesIO()
+    found.save(held, "PNG", optimize=True)
+    if len(held.getvalue()) > MOST:
+        raise ValueError(f"a picture has {len(held.getvalue()):,} bytes; at most {MOST:,} are kept")
+    return held.getvalue()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""What the HTTP API answers, as frozen records: the service documents its answers by them, the client reads into them.
+
+Every field has a sentence and an example. Members that a newer service adds are ignored, so an older client goes on.
+"""
+
+from veraison.answers.base import Answer, Chance, Count, Points, ProblemDocument, StatusName, Traits
+from veraison.answers.events import FeedbackTaken, HookTaken, Refused, Taken
+from veraison.answers.monitoring import Cause, Monitoring, Verdict
+from veraison.answers.outcomes import BandOutcome, HowGood, ModelRecord, Outcome, Record
+from veraison.answers.rights import Erased, Export, IdentityKey, Merge
+from veraison.answers.scores import (
+    CardLink,
+    Comparison,
+    EventEvidence,
+    KnownTrait,
+    Lead,
+    LeadsPage,
+    ListedScore,
+    Missing,
+    Reason,
+    Score,
+    Scores,
+    TimelineEvent,
+    TraitEvidence,
+    Trend,
+)
+from veraison.answers.service import BrokenModel, ServingModel, Status
+
+__all__ = [
+    "Answer",
+    "BandOutcome",
+    "BrokenModel",
+    "CardLink",
+    "Cause",
+    "Chance",
+    "Comparison",
+    "Count",
+    "Erased",
+    "EventEvidence",
+    "Export",
+    "FeedbackTaken",
+    "HookTaken",
+    "HowGood",
+    "IdentityKey",
+    "KnownTrait",
+    "Lead",
+    "LeadsPage",
+    "ListedScore",
+    "Merge",
+    "Missing",
+    "ModelRecord",
+    "Monitoring",
+    "Outcome",
+    "Points",
+    "ProblemDocument",
+    "Reason",
+    "Record",
+    "Refused",
+    "Score",
+    "Scores",
+    "ServingModel",
+    "Status",
+    "StatusName",
+    "Taken",
+    "TimelineEvent",
+    "TraitEvidence",
+    "Traits",
+    "Trend",
+    "Verdict",
+]

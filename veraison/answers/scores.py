@@ -1,0 +1,179 @@
+"""Scores, and what surrounds them."""
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import AwareDatetime, ConfigDict, Field
+
+from veraison.answers.base import AT, HAPPENED, LEAD, MODEL, Answer, Chance, Count, Points, StatusName, said
+
+
+class EventEvidence(Answer):
+    """An event behind a reason."""
+
+    kind: str = said("What happened.", "Quote Requested")
+    occurred_at: AwareDatetime = said("When it happened.", HAPPENED)
+    event_id: str = said("The `messageId` of its message.", "m-1")
+
+
+class TraitEvidence(Answer):
+    """A known trait behind a reason."""
+
+    trait: str = said("Its name.", "employees")
+    value: float | str | None = said("What is known of it.", 120.0)
+    since: AwareDatetime = said("Since when it is so.", HAPPENED)
+
+
+class Reason(Answer):
+    """One part of a score, in points; positive raises it."""
+
+    feature: str = said("The column that carries most of it, or `other_signals`: what is left over.", "since__quote")
+    group: str = said("Key of the group of columns whose points these are.", "kind:Quote Requested")
+    value: float | str | None = said("What is known of that column.", 0.95)
+    points: float = said("By how much it moves the score.", 21.5)
+    type: Literal["positive", "negative"] = said("The sign of the points.", "positive")
+    text: str = said("The reason in words, in the language asked for.", "Quote Requested: 23 hours ago")
+    about: str | None = said("The group in words; in answers about one lead only.", "Quote Requested", default=None)
+    evidence: tuple[EventEvidence | TraitEvidence, ...] | None = Field(
+        default=None, description="Up to three events, or the trait, behind it; in answers about one lead only."
+    )
+
+
+class Trend(Answer):
+    """A score against that of the same lead seven days before, by the same model."""
+
+    since: AwareDatetime = said("The earlier moment.", "2026-02-23T08:00:00Z")
+    status: str = said("What the lead was then.", "scored")
+    score: Points | None = said("Its score then.", 41.0)
+    points: float | None = said("By how much the score has moved.", 21.5)
+    changes: tuple[Reason, ...] = Field(description="Why: each with the points it has gained or lost since.")
+
+
+class Missing(Answer):
+    """Something that is not known of a lead."""
+
+    trait: str | None = said("A trait of the playbook; null: the lead has not acted itself yet.", "industry")
+    text: str = said("The same in words.", "industry: not known")
+
+
+class Comparison(Answer):
+    """What leads like it score that have just done something."""
+
+    kind: str = said("What they have done.", "Demo Requested")
+    points: float = said("By how much their score differs.", 12.0)
+    text: str = said("The same in words.", "such leads that have just done Demo Requested: +12")
+
+
+class Score(Answer):
+    """One lead at one moment; `score == clip(base + sum of the reasons' points, 0, 100)`.
+
+    The chance to convert within each horizon of the playbook is a member of its own, `p_7d`, `p_30d` and so on.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="allow",
+        json_schema_extra={
+            "patternProperties": {
+                r"^p_\d+d$": {
+                    "type": "number", "minimum": 0, "maximum": 1, "examples": [0.12],
+                    "description": "Chance to convert within so many days.",
+                }
+            }
+        },
+    )  # fmt: skip
+    example_extras: ClassVar[dict[str, float]] = {"p_7d": 0.05, "p_30d": 0.12, "p_90d": 0.2}
+
+    lead_id: str = said("The lead, as it was asked for.", LEAD)
+    as_of: AwareDatetime = said("The moment of the score: what became known before it counts.", AT)
+    status: StatusName | Literal["unknown"] = said("Whether it is scored, and why not where it is not.", "scored")
+    score: Points | None = said("0 to 100: 50 is the typical lead, 10 points double the odds.", 62.5)
+    grade: str | None = said("By the playbook's bounds.", "B")
+    probability: Chance | None = said("Chance to convert within the primary horizon.", 0.12)
+    probability_low: Chance | None = said("Lower bound of its 80 % interval.", 0.08)
+    probability_high: Chance | None = said("Upper bound of its 80 % interval.", 0.17)
+    ready_p10: float | None = said("Days until 10 % of such leads are ready, of those ready within the horizons.", 2.0)
+    ready_p50: float | None = said("The same of 50 %.", 9.5)
+    ready_p90: float | None = said("The same of 90 %.", 41.0)
+    ready_at: AwareDatetime | None = said("Since when sales have accepted the lead; then `ready_*` are null.", None)
+    base: float | None = said("The score before any reason.", 41.0)
+    trend: Trend | None = Field(default=None, description="How the score has moved in seven days, where asked for.")
+    reasons: tuple[Reason, ...] = Field(description="The weightiest reasons, and what is left over as one more.")
+    missing: tuple[Missing, ...] | None = Field(
+        default=None, description="What is not known; in answers about one lead only."
+    )
+    comparisons: tuple[Comparison, ...] | None = Field(
+        default=None, description="What leads like it score that have just acted; in answers about one lead only."
+    )
+    model_version: str = said("The bundle that answered.", MODEL)
+
+    @property
+    def probabilities(self) -> dict[int, float]:
+        """The chance to convert within each horizon, by its days."""
+        extras = (self.model_extra or {}).items()
+        return {int(name[2:-1]): value for name, value in extras if _is_horizon(name)}
+
+
+def _is_horizon(name: str) -> bool:
+    return name.startswith("p_") and name.endswith("d") and name[2:-1].isdecimal()
+
+
+class Scores(Answer):
+    """Scores, in the order asked."""
+
+    as_of: AwareDatetime = said("The moment of all of them.", AT)
+    model_version: str = said("The bundle that answered.", MODEL)
+    scores: tuple[Score, ...] = Field(description="One item for each lead asked for.")
+
+
+class ListedScore(Score):
+    """A score as a list has it."""
+
+    last_activity: AwareDatetime = said("When the newest known event happened.", HAPPENED)
+
+
+class LeadsPage(Answer):
+    """One page of a list."""
+
+    as_of: AwareDatetime = said("The moment of all pages of this list.", AT)
+    model_version: str = said("The bundle that answered.", MODEL)
+    sort: str = said("The order.", "score")
+    leads_in_all: Count = said("All leads that the key may see, whatever their status.", 250)
+    counts: dict[str, Count] = said("How many of them have each status.", {"scored": 180, "converted": 70})
+    next: str | None = said("Cursor of the page after; null on the last.", None)
+    leads: tuple[ListedScore, ...] = Field(description="The leads of this page.")
+
+
+class KnownTrait(Answer):
+    """A trait of a lead."""
+
+    value: float | bool | str | None = said("As it was sent.", "retail")
+    since: AwareDatetime = said("Since when it is so.", HAPPENED)
+
+
+class TimelineEvent(Answer):
+    """An event of a lead."""
+
+    event_id: str = said("The `messageId` of its message.", "m-1")
+    kind: str = said("What happened.", "Quote Requested")
+    occurred_at: AwareDatetime = said("When it happened.", HAPPENED)
+    known_at: AwareDatetime = said("When it could be known.", HAPPENED)
+    properties: dict[str, Any] = said("What the sender said of it.", {"value": 3}, default_factory=dict)
+    traits: dict[str, Any] = said("What it taught of the lead.", {"industry": "retail"}, default_factory=dict)
+
+
+class Lead(Score):
+    """One lead in detail."""
+
+    merged_into: str | None = said("The id under which it goes on.", None)
+    traits: dict[str, KnownTrait] = said("What is known of it.", {"industry": {"value": "retail", "since": HAPPENED}})
+    timeline: tuple[TimelineEvent, ...] = Field(description="Its newest 200 visible events, newest first.")
+
+
+class CardLink(Answer):
+    """A signed link to the card of a lead."""
+
+    lead_id: str = said("The lead.", LEAD)
+    url: str = said(
+        "The address, for a frame; whoever has it sees the card.", "https://leads.example/leads/L42/card?token=WyJ"
+    )
+    until: AwareDatetime = said("When it ends.", "2026-04-01T08:00:00Z")
