@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import nbinom
+from scipy.stats import gamma, nbinom
 
 from data.events import isoformat
 from data.log import EventLog, Floats, Ints
@@ -44,6 +44,9 @@ PRIOR = 10.0
 """Outcomes that a cell's level is held back by: between sources, levels differ by a third."""
 SEASON_PRIOR = 4.0
 """The same for the season of three weeks: it may halve."""
+OPTIMISM = 6.0
+"""An alarm picks the weeks in which chance helped. Of priors of 4 to 15 outcomes this has the least error of the factors'
+logarithms at their alarms, of factors of .35 to .65 and 6 to 60 expected outcomes a week."""
 _TINY = 1e-9
 
 
@@ -79,6 +82,21 @@ class Series:
         if self.down[-1] > self.down_limit[-1]:
             return "fewer"
         return "more" if self.up[-1] > self.up_limit[-1] else None
+
+    def ratio(self, since: int) -> tuple[float, float, float]:
+        """How many times as many came since a week as the champion's chances say, and its 95 % interval.
+
+        A gamma-Poisson rate, held back towards 1 by `OPTIMISM` outcomes.
+        """
+        shape, rate = OPTIMISM + self.observed[since:].sum(), OPTIMISM + self.promised[since:].sum()
+        low, high = gamma.ppf((0.025, 0.975), shape) / rate
+        return float(shape / rate), float(low), float(high)
+
+    @property
+    def broken(self) -> bool:
+        """Whether the promise is broken, and not only the habit of the year before the champion learned."""
+        _, low, high = self.ratio(self.since)
+        return not low <= 1.0 <= high
 
     @property
     def excess(self) -> float:

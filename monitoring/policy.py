@@ -205,6 +205,7 @@ def broken_promise(figures: dict[str, Any], rules: Monitoring) -> list[Cause]:
 def unexpected(found: Conversions | None) -> list[Cause]:
     """Fewer or more conversions than expected, beyond chance: a cause for all leads, and for each source it shows in.
 
+    Where they are other than in the year before, but what the champion promises, there is nothing to act on.
     The number ``onset`` is when it began, as far as can be estimated, ISO 8601.
     """
     causes: list[Cause] = []
@@ -220,7 +221,8 @@ def unexpected(found: Conversions | None) -> list[Cause]:
             "since": isoformat(onset)[:10],
             "onset": isoformat(onset),
         }
-        causes.append(Cause("conversions", one.name if one.name == ALL else f"source={one.name}", True, numbers))
+        name = one.name if one.name == ALL else f"source={one.name}"
+        causes.append(Cause("conversions", name, one.broken, numbers))
     return causes
 
 

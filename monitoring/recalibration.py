@@ -19,19 +19,16 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-from scipy.stats import gamma, nbinom, poisson
+from scipy.stats import nbinom, poisson
 
 from data.events import isoformat
 from data.log import Floats
 from monitoring import challenger
-from monitoring.expected import ALL, Conversions, Series
+from monitoring.expected import ALL, OPTIMISM, Conversions, Series
 from monitoring.progress import Begun, Work
 from training.bundle import Bundle
 from training.levels import Event, Level, part_of
 
-PRIOR = 6.0
-"""Outcomes by which a factor is held back towards 1: an alarm picks the weeks in which chance helped. Of 4 to 15 it has
-the least error of log-factors of .35 to .65 at their alarms, at 6 to 60 expected outcomes a week."""
 EVIDENCE = 20.0
 """How many times likelier the weeks must be with the factor than without."""
 
@@ -135,19 +132,18 @@ def evidence(observed: Floats, promised: Floats) -> float:
     >>> evidence(np.array([12.0, 11.0, 13.0]), np.array([12.0, 12.0, 12.0])) < 1
     True
     """
-    shape = PRIOR + np.append(0.0, np.cumsum(observed)[:-1])
-    rate = PRIOR + np.append(0.0, np.cumsum(promised)[:-1])
+    shape = OPTIMISM + np.append(0.0, np.cumsum(observed)[:-1])
+    rate = OPTIMISM + np.append(0.0, np.cumsum(promised)[:-1])
     gained = nbinom.logpmf(observed, shape, rate / (rate + promised)) - poisson.logpmf(observed, promised)
     return float(np.exp(min(gained.sum(), 700.0)))
 
 
 def _weighed(series: Series, name: str, since: int, onset: str, until: str) -> Weighed:
     observed, promised = series.observed[since:], np.maximum(series.promised[since:], 1e-9)
-    shape, rate = PRIOR + observed.sum(), PRIOR + promised.sum()
-    low, high = gamma.ppf((0.025, 0.975), shape) / rate
+    factor, low, high = series.ratio(since)
     event: Event = "ready" if series.event == "ready" else "converted"
     level = Level(
-        name, event, round(float(shape / rate), 4), round(float(low), 4), round(float(high), 4), onset, until,
+        name, event, round(factor, 4), round(low, 4), round(high, 4), onset, until,
         round(float(promised.sum()), 2), int(observed.sum()),
     )  # fmt: skip
     return Weighed(level, evidence(observed, promised))

@@ -21,8 +21,8 @@ from serving.verdicts import Journal, Line, Lines, Verdict
 def alerts(verdicts: Sequence[Line]) -> list[Line]:
     """The lines that somebody is to be told of.
 
-    A run that decided ``hold``, ``recalibrate`` or ``retrain`` is told where the one before decided otherwise, or for other causes; a
-    model that was promoted or rolled back always.
+    A run that decided ``hold``, ``recalibrate`` or ``retrain`` is told where the one before decided otherwise, or for
+    other causes; a model that was promoted or rolled back always.
     """
     found, before = [], None
     for line in verdicts:

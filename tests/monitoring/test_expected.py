@@ -8,7 +8,7 @@ import pytest
 
 from data.events import Event, parse_instant
 from monitoring import policy
-from monitoring.expected import ALL, Conversions, conversions, judge
+from monitoring.expected import ALL, Conversions, Series, conversions, judge
 from monitoring.weeks import WEEK, Weeks, weekly
 from tests import market
 from tests.histories import at, identify, log_of, named
@@ -119,3 +119,15 @@ def test_a_trait_that_nobody_sends_is_no_source(sources: int):
     found = conversions(log, market.bundle(), book, snapshot=SNAPSHOT, as_of=at(130), threads=1)
     assert found is not None
     assert len({one.name for one in found.series}) == 1 + 2 * sources
+
+
+@pytest.mark.parametrize(("promised", "acts"), [(12.0, False), (4.0, True)])
+def test_a_habit_that_ends_is_told_and_a_promise_that_breaks_is_acted_on(promised: float, acts: bool):
+    weeks = np.ones(6)
+    series = Series(
+        ALL, "converted", expected=4 * weeks, observed=12 * weeks, promised=promised * weeks, low=weeks, high=9 * weeks,
+        down=0 * weeks, up=np.arange(1, 7.0), down_limit=5 * weeks, up_limit=5 * weeks,
+    )  # fmt: skip
+    (cause,) = policy.unexpected(Conversions(np.arange(6) * WEEK, [series]))
+    assert cause.numbers["direction"] == "more"
+    assert cause.acts is acts

@@ -9,7 +9,7 @@ import pytest
 
 from data.events import parse_instant
 from monitoring import policy, recalibration, renewal
-from monitoring.expected import ALL, Conversions, conversions
+from monitoring.expected import ALL, OPTIMISM, Conversions, conversions
 from monitoring.journal import Journal
 from monitoring.policy import Cause
 from monitoring.progress import Work, begin, unfinished
@@ -51,7 +51,7 @@ def test_evidence_is_the_chain_of_predictions():
     """Against the closed form: the marginal likelihood of gamma-Poisson counts, over the Poisson's."""
     from scipy.special import gammaln  # noqa: PLC0415 (an oracle of this test alone)
 
-    counts, means, prior = np.array([3.0, 0.0, 7.0]), np.array([5.0, 2.0, 4.0]), recalibration.PRIOR
+    counts, means, prior = np.array([3.0, 0.0, 7.0]), np.array([5.0, 2.0, 4.0]), OPTIMISM
     shape, rate = prior + counts.sum(), prior + means.sum()
     marginal = (
         prior * np.log(prior) - gammaln(prior) + gammaln(shape) - shape * np.log(rate)
@@ -94,9 +94,7 @@ def test_at_its_new_level_the_weeks_that_follow_are_as_expected():
     _, levels = weighed(soon)
     assert levels
     log, old = log_of(*events(True)), judged(collapsed=True)
-    nobody = tuple(
-        replace(one.level, factor=1e-3) for one in levels
-    )  # as in this market
+    nobody = tuple(replace(one.level, factor=1e-3) for one in levels)  # as in this market
     relevelled = replace(market.bundle(), levels=nobody, saved_as=None)
     found = conversions(log, relevelled, BOOK, snapshot=SNAPSHOT, as_of=NOW, threads=1)
     assert found is not None
