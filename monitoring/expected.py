@@ -45,7 +45,7 @@ PRIOR = 10.0
 SEASON_PRIOR = 4.0
 """The same for the season of three weeks: it may halve."""
 OPTIMISM = 6.0
-"""An alarm picks the weeks in which chance helped. Of priors of 4 to 15 outcomes this has the least error of the factors'
+"""An alarm picks the weeks in which chance helped. Of priors of 4 to 15 outcomes this has the least error of factors'
 logarithms at their alarms, of factors of .35 to .65 and 6 to 60 expected outcomes a week."""
 _TINY = 1e-9
 
