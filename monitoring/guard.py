@@ -70,7 +70,7 @@ def on_trial(work: Work, read: Read, serving: str, as_of: int) -> Begun | None:
 
 
 def measure(work: Work, begun: Begun, promoted: Bundle, seen: Matured) -> Guard | None:
-    """Hold a promoted model against its predecessor; None where that is not in the registry any more.
+    """Hold a promoted model against its predecessor; None where that cannot be had from the registry any more.
 
     seen : matured landmarks of leads created since the promoted model's snapshot
     """
@@ -81,7 +81,11 @@ def measure(work: Work, begun: Begun, promoted: Bundle, seen: Matured) -> Guard 
     since = seen[seen.pairs.as_of + primary * MICROS_PER_DAY > begun.as_of]
     found = None
     if since.converted >= rules.gate_outcomes:
-        models = work.registry.load(before.number), promoted
+        predecessor = _sound(work, before)
+        if isinstance(predecessor, ModelError):
+            work.say(f"{promoted.version} cannot be held against its predecessor: {predecessor}")
+            return None
+        models = predecessor, promoted
         old, new = (performance.chances(work.log, one, since, primary, work.threads) for one in models)
         found = paired(since.happened, since.person, old, new, seed=work.playbook.training.seed)
     return Guard(begun.champion, len(since), since.converted, rules.gate_outcomes, rules.guard, found)
@@ -99,8 +103,9 @@ def roll_back(work: Work, renewal: str, as_of: int, numbers: dict[str, Any]) -> 
 def keep_serving(work: Work, as_of: int) -> str | None:
     """See that a champion that can be loaded serves, before anything is measured.
 
-    A way back that was broken off is ended. A champion that cannot be loaded makes room for its predecessor. Where the
-    workspace serves something else than the registry's champion, or a damaged copy of it, it is laid down again.
+    A way back that was broken off is ended. A champion of whose two copies, the registry's and the one laid down for
+    serving, one is damaged gets it again from the other; one of which neither can be loaded makes room for its
+    predecessor. Where the workspace serves something else than the registry's champion, that is laid down again.
 
     Returns : in words, where a predecessor serves again; None where nothing was wrong
     """
@@ -115,15 +120,13 @@ def keep_serving(work: Work, as_of: int) -> str | None:
         else:
             work.registry.assign(CHAMPION, serving.number)
         return f"{serving.version} serves again: {begun.numbers['why']}"
-    try:
-        work.registry.load(serving.number)
-    except RegistryError:
-        raise
-    except ModelError as problem:
+    found = _sound(work, serving)
+    if isinstance(found, ModelError):
         earlier = work.registry.predecessors()
-        if not earlier or not _loads(work, earlier[-1]):
-            raise
-        why = f"{serving.version} cannot be loaded ({problem})."
+        before = next((one for one in work.registry.versions() if one.number in earlier[-1:]), None)
+        if before is None or isinstance(_sound(work, before), ModelError):
+            raise found
+        why = f"{serving.version} cannot be loaded ({found})."
         back = roll_back(work, serving.version, as_of, {"from": serving.version, "why": why})
         return f"{back.version} serves again: {why}"
     if unfinished(read) is None and not work.registry.lies_ready(serving.version):
@@ -142,9 +145,19 @@ def _going_back(read: Read) -> Step | None:
     return None
 
 
-def _loads(work: Work, number: int) -> bool:
+def _sound(work: Work, one: Registered) -> Bundle | ModelError:
+    """A version's bundle, or why it cannot be loaded.
+
+    Where the registry's copy is damaged and the one that was laid down for serving is not, it is mended.
+    """
     try:
-        work.registry.load(number)
-    except ModelError:
-        return False
-    return True
+        return work.registry.load(one.number)
+    except RegistryError:
+        raise
+    except ModelError as problem:
+        served = work.registry.laid_down(one.version)
+        if served is None:
+            return problem
+        work.say(f"the registry's copy of {one.version} is written again, from the one laid down to serve: {problem}")
+        work.registry.mend(one.number, served)
+        return served

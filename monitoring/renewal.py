@@ -101,6 +101,8 @@ def carry_on(work: Work, begun: Begun, champion: Bundle, *, as_of: int) -> Renew
 
 def abandon(work: Work, begun: Begun, as_of: int, why: str) -> None:
     """Settle a renewal that has lost its ground."""
+    if begun.challenger is not None and REGISTERED not in begun.steps:
+        work.registry.end_runs(begun.challenger)
     done(work, begun, SETTLED, as_of, {"fate": "abandoned", "problem": why})
 
 

@@ -1,6 +1,8 @@
 """One run of monitoring, readable from top to bottom: compare, measure, decide, and on a positive decision renew."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +58,11 @@ def monitor(
 
     say(f"comparing the leads since {isoformat(since)} with those {champion.version} learned from")
     html = reports / report.HTML
-    html.unlink(missing_ok=True)
     watched = gather(
         store_log, playbook, champion, pairs, snapshot=snapshot, at=as_of, since=since, threads=threads
     )  # fmt: skip
-    seen = look(watched, as_of, html, threads=threads)
+    with _replaced(html) as fresh:
+        seen = look(watched, as_of, fresh, threads=threads)
 
     say("measuring the champion where outcomes have matured")
     new = performance.matured(store_log, playbook, pairs, born_after=snapshot, at=as_of)
@@ -114,6 +116,20 @@ def monitor(
     )
     report.write(verdict, reports)
     return verdict
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[Path]:
+    """Where to write what takes the place of a file as a whole; where nothing is written there, the file goes too."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield fresh
+        if fresh.exists():
+            fresh.replace(path)
+        else:
+            path.unlink(missing_ok=True)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def _champion(registry: Registry, playbook: Playbook, as_of: int) -> tuple[Registered, Bundle, int]:
