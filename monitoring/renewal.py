@@ -195,6 +195,13 @@ def _register(work: Work, begun: Begun, champion: Bundle, as_of: int) -> dict[st
             },
             reports=_folder(work, begun) / _REPORT,
         )
+    else:
+        try:
+            work.registry.load(known.number)
+        except RegistryError:
+            raise
+        except ModelError:  # damaged since an earlier renewal trained the same
+            work.registry.mend(known.number, bundle)
     if CHAMPION not in known.aliases:
         work.registry.assign(CHALLENGER, known.number)
     return {"number": known.number, "version": known.version}

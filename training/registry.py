@@ -13,6 +13,7 @@ import logging
 import os
 import shutil
 import socket
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -104,7 +105,9 @@ class Registry:
         return found._replace(netloc=found.netloc.rpartition("@")[2]).geturl()
 
     def told(self, error: Exception) -> str:
-        """Why it fails: of a server that does not answer what is wrong, else MLflow's first words, without password."""
+        """Why it fails: of a server that does not answer, or a database of ours, what is wrong there; else MLflow's
+        first words, without that password.
+        """
         innermost: BaseException = error
         while (deeper := innermost.__cause__ or innermost.__context__) is not None:
             innermost = deeper
@@ -113,7 +116,7 @@ class Registry:
                 seconds, more = (os.environ[name] for name in reversed(_PATIENCE))
                 said = why.format(seconds=seconds, tries=int(more) + 1)
                 return f"{said}; is its server up? VERAISON_TRACKING_URI says where it is"
-        words = " ".join(str(error).split())
+        words = " ".join(str(innermost if isinstance(innermost, sqlite3.Error) else error).split())
         secret = urlsplit(self._workspace.tracking_uri).netloc.rpartition("@")[0]
         return (words.replace(f"{secret}@", "") if secret else words)[:200]
 
@@ -237,6 +240,14 @@ class Registry:
         self._point(CHAMPION, earlier[-1])
         self._remember(earlier)  # so that the next step goes back further, not forth
         return next(one for one in self.versions() if one.number == earlier[-1])
+
+    @_answered
+    def end_roll_back(self) -> None:
+        """End a way back within which a process died: who was champion after the one that is now is forgotten."""
+        now = self.aliased(CHAMPION)
+        if now is not None:
+            self._point(CHAMPION, now.number)
+            self._remember([*self.predecessors(), now.number])
 
     @_answered
     def predecessors(self) -> list[int]:
