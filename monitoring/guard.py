@@ -101,7 +101,7 @@ def measure(work: Work, begun: Begun, promoted: Bundle, seen: Matured, *, as_of:
     since = seen[seen.pairs.as_of + primary * MICROS_PER_DAY > begun.as_of]
     found = None
     if since.converted >= rules.gate_outcomes:
-        predecessor = _sound(work, before)
+        predecessor = sound(work, before)
         if isinstance(predecessor, ModelError):
             work.say(f"{promoted.version} cannot be held against its predecessor: {predecessor}")
             return None
@@ -167,11 +167,11 @@ def keep_serving(work: Work, as_of: int) -> str | None:
         else:
             work.registry.end_roll_back()
         return f"{serving.version} serves again: {begun.numbers['why']}"
-    found = _sound(work, serving)
+    found = sound(work, serving)
     if isinstance(found, ModelError):
         earlier = work.registry.predecessors()
         before = next((one for one in work.registry.versions() if one.number in earlier[-1:]), None)
-        if before is None or isinstance(_sound(work, before), ModelError):
+        if before is None or isinstance(sound(work, before), ModelError):
             raise found
         why = f"{serving.version} cannot be loaded ({found})."
         back = roll_back(work, serving.version, as_of, {"from": serving.version, "why": why})
@@ -182,17 +182,7 @@ def keep_serving(work: Work, as_of: int) -> str | None:
     return None
 
 
-def _going_back(read: Read) -> Step | None:
-    """The way back that was begun and of which no verdict tells."""
-    for line in reversed(read.lines):
-        if isinstance(line, Decided):
-            return None
-        if line.name == ROLLS_BACK:
-            return line
-    return None
-
-
-def _sound(work: Work, one: Registered) -> Bundle | ModelError:
+def sound(work: Work, one: Registered) -> Bundle | ModelError:
     """A version's bundle, or why it cannot be loaded.
 
     Where the registry's copy is damaged and the one that was laid down for serving is not, it is mended.
@@ -208,3 +198,13 @@ def _sound(work: Work, one: Registered) -> Bundle | ModelError:
         work.say(f"the registry's copy of {one.version} is written again, from the one laid down to serve: {problem}")
         work.registry.mend(one.number, served)
         return served
+
+
+def _going_back(read: Read) -> Step | None:
+    """The way back that was begun and of which no verdict tells."""
+    for line in reversed(read.lines):
+        if isinstance(line, Decided):
+            return None
+        if line.name == ROLLS_BACK:
+            return line
+    return None

@@ -11,7 +11,7 @@ import numpy as np
 from data.events import MICROS_PER_DAY, isoformat, parse_instant
 from data.log import EventLog
 from features.learning import learn
-from monitoring import estimate, expected, guard, loop, performance, policy, report, volumes
+from monitoring import estimate, expected, guard, loop, performance, policy, progress, renewal, report, volumes
 from monitoring.inputs import gather, look
 from monitoring.journal import JOURNAL, Journal
 from monitoring.progress import GoOn, Work
@@ -51,7 +51,7 @@ def monitor(
     """
     work = Work(store_log, registry, playbook, reports, Journal(reports / JOURNAL), served, threads, say, go_on)
     back = guard.keep_serving(work, as_of)
-    registered, champion, snapshot = _champion(registry, playbook, as_of)
+    registered, champion, snapshot = _champion(work, as_of)
     rules, primary = playbook.monitoring, playbook.horizons.primary
     since = as_of - rules.recent_days * MICROS_PER_DAY
     pairs = landmarks(store_log, playbook, before=as_of)
@@ -132,12 +132,23 @@ def _replaced(path: Path) -> Iterator[Path]:
         fresh.unlink(missing_ok=True)
 
 
-def _champion(registry: Registry, playbook: Playbook, as_of: int) -> tuple[Registered, Bundle, int]:
-    """The champion, its bundle and its training snapshot (microseconds UTC)."""
+def _champion(work: Work, as_of: int) -> tuple[Registered, Bundle, int]:
+    """The champion, its bundle and its training snapshot (microseconds UTC).
+
+    Of a renewal that was broken off after it had promoted its challenger, the champion it was begun against: what is
+    told of it is what would have been told.
+    """
+    registry, playbook = work.registry, work.playbook
     registered = registry.aliased(CHAMPION)
     if registered is None:
         raise ModelError(NO_MODEL)
     champion = registry.load(registered.number)
+    begun = progress.unfinished(work.journal.read())
+    if begun is not None and begun.challenger == registered.version:
+        before = next((one for one in registry.versions() if one.version == begun.champion), None)
+        if before is not None and renewal.why_abandon(work, begun, begun.champion) is None:
+            earlier = guard.sound(work, before)
+            registered, champion = (registered, champion) if isinstance(earlier, ModelError) else (before, earlier)
     snapshot = parse_instant(champion.facts.get("as_of"))
     if as_of < snapshot:
         raise ModelError(

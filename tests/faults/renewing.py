@@ -165,8 +165,9 @@ def unloadable(here: Firm) -> dict[str, Any]:
         damage(here, one.version)
 
     last = here.monitor(hook=both(plainly, at_line("registered", spoil, AFTER)))
+    serving = told(here.serves)
     again = here.monitor(hook=plainly)
-    return {"last": asdict(last), "again": asdict(again), "serving": told(here.serves), "state": told(here.state)}
+    return {"last": asdict(last), "again": asdict(again), "serving": serving, "state": told(here.state)}
 
 
 def unreachable(here: Firm) -> dict[str, Any]:
