@@ -196,12 +196,7 @@ def _register(work: Work, begun: Begun, champion: Bundle, as_of: int) -> dict[st
             reports=_folder(work, begun) / _REPORT,
         )
     else:
-        try:
-            work.registry.load(known.number)
-        except RegistryError:
-            raise
-        except ModelError:  # damaged since an earlier renewal trained the same
-            work.registry.mend(known.number, bundle)
+        work.registry.keep_whole(known.number, bundle)  # an earlier renewal trained the same
     if CHAMPION not in known.aliases:
         work.registry.assign(CHALLENGER, known.number)
     return {"number": known.number, "version": known.version}

@@ -299,6 +299,15 @@ class Registry:
             bundle.save(Path(fresh))
             self._client.log_model_artifacts(source.removeprefix("models:/"), fresh, str(_PLACE))
 
+    def keep_whole(self, number: int, bundle: Bundle) -> None:
+        """Mend the files of a version where they cannot be loaded."""
+        try:
+            self.load(number)
+        except RegistryError:
+            raise
+        except ModelError:
+            self.mend(number, bundle)
+
     def _folder(self, number: int) -> Path:
         """Where the bundle of a version lies on this machine; a server's is brought here."""
         self._point_here()
