@@ -9,7 +9,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import sqlalchemy as sa
 
@@ -99,4 +99,5 @@ def holding(
     finally:
         over.set()
         thread.join()
-        give_back(store, name, holder)
+        with suppress(StoreError):  # it runs out by itself; why the work failed is not to be hidden by this
+            give_back(store, name, holder)

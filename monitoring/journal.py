@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from data.events import parse_instant
+from data.journal import JOURNAL, STEP, lines
 from veraison.errors import VeraisonError
 
-JOURNAL = "monitor.log.jsonl"
+__all__ = ["JOURNAL", "Decided", "Journal", "Read", "Step"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Step:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON, the step first."""
-        return {"step": self.name, "renewal": self.renewal, "as_of": self.as_of, "numbers": self.numbers}
+        return {STEP: self.name, "renewal": self.renewal, "as_of": self.as_of, "numbers": self.numbers}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +112,10 @@ class Journal:
     def read(self) -> Read:
         """All lines; nothing where there is no journal yet."""
         try:
-            written = self._path.read_bytes().split(b"\n")
+            written = self._path.read_bytes()
         except FileNotFoundError:
             return Read([])
-        found = [_line(text) for text in written if text.strip()]
+        found = [_line(one.document) for one in lines(written)]
         return Read([line for line in found if line is not None], sum(line is None for line in found))
 
 
@@ -126,12 +127,13 @@ def _is_torn(file: Any) -> bool:
     return bool(file.read(1) != b"\n")
 
 
-def _line(text: bytes) -> Step | Decided | None:
-    """What a line says; None where it was torn."""
+def _line(found: dict[str, Any] | None) -> Step | Decided | None:
+    """What a line says; None where it was torn, or is neither."""
+    if found is None:
+        return None
     try:
-        found = json.loads(text)
-        if "step" in found:
-            return Step(found["renewal"], found["step"], found["as_of"], found["numbers"])
+        if STEP in found:
+            return Step(found["renewal"], found[STEP], found["as_of"], found["numbers"])
         return Decided(
             as_of=found["as_of"],
             decision=found["decision"],
@@ -144,5 +146,5 @@ def _line(text: bytes) -> Step | Decided | None:
             message=found["message"],
             document=found,
         )
-    except (ValueError, KeyError, TypeError):
+    except KeyError:
         return None

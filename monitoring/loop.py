@@ -74,7 +74,7 @@ def act(work: Work, champion: Bundle, seen: Seen, *, as_of: int) -> Outcome:
         return Outcome("hold" if acting else "none", seen.back, champion.version, action="rolled_back")
     read = work.journal.read()
     trial = guard.on_trial(work, read, champion.version, as_of)
-    watched = None if trial is None else guard.measure(work, trial, champion, seen.matured)
+    watched = None if trial is None else guard.measure(work, trial, champion, seen.matured, as_of=as_of)
     if trial is not None and watched is not None and watched.fell:
         numbers = {"from": champion.version, "why": watched.sentence(), **watched.to_dict()}
         back = guard.roll_back(work, trial.name, as_of, numbers)

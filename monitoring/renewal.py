@@ -96,6 +96,8 @@ def carry_on(work: Work, begun: Begun, champion: Bundle, *, as_of: int) -> Renew
 
 def abandon(work: Work, begun: Begun, as_of: int, why: str) -> None:
     """Settle a renewal that has lost its ground."""
+    if begun.challenger is not None and REGISTERED not in begun.steps:
+        work.registry.end_runs(begun.challenger)
     done(work, begun, SETTLED, as_of, {"fate": "abandoned", "problem": why})
 
 
@@ -141,6 +143,8 @@ def _register(work: Work, begun: Begun, champion: Bundle, as_of: int) -> dict[st
         known = work.registry.register(
             bundle, metrics=metrics, params=params, reports=reports if reports.is_dir() else None
         )  # fmt: skip
+    else:
+        work.registry.keep_whole(known.number, bundle)  # an earlier renewal trained the same
     if CHAMPION not in known.aliases:
         work.registry.assign(CHALLENGER, known.number)
     return {"number": known.number, "version": known.version}

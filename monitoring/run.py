@@ -1,6 +1,8 @@
 """One run of monitoring, readable from top to bottom: compare, measure, decide, and on a positive decision renew."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import numpy as np
 from data.events import MICROS_PER_DAY, isoformat, parse_instant
 from data.log import EventLog
 from features.learning import learn
-from monitoring import estimate, expected, guard, loop, performance, policy, report, volumes
+from monitoring import estimate, expected, guard, loop, performance, policy, progress, renewal, report, volumes
 from monitoring.inputs import gather, look
 from monitoring.journal import JOURNAL, Journal
 from monitoring.progress import GoOn, Work
@@ -49,18 +51,18 @@ def monitor(
     """
     work = Work(store_log, registry, playbook, reports, Journal(reports / JOURNAL), served, threads, say, go_on)
     back = guard.keep_serving(work, as_of)
-    registered, champion, snapshot = _champion(registry, playbook, as_of)
+    registered, champion, snapshot = _champion(work, as_of)
     rules, primary = playbook.monitoring, playbook.horizons.primary
     since = as_of - rules.recent_days * MICROS_PER_DAY
     pairs = landmarks(store_log, playbook, before=as_of)
 
     say(f"comparing the leads since {isoformat(since)} with those {champion.version} learned from")
     html = reports / report.HTML
-    html.unlink(missing_ok=True)
     watched = gather(
         store_log, playbook, champion, pairs, snapshot=snapshot, at=as_of, since=since, threads=threads
     )  # fmt: skip
-    seen = look(watched, as_of, html, threads=threads)
+    with _replaced(html) as fresh:
+        seen = look(watched, as_of, fresh, threads=threads)
 
     say("measuring the champion where outcomes have matured")
     at_this_level = pairs[pairs.as_of >= champion.known_until] if champion.levels else pairs
@@ -118,12 +120,37 @@ def monitor(
     return verdict
 
 
-def _champion(registry: Registry, playbook: Playbook, as_of: int) -> tuple[Registered, Bundle, int]:
-    """The champion, its bundle and its training snapshot (microseconds UTC)."""
+@contextmanager
+def _replaced(path: Path) -> Iterator[Path]:
+    """Where to write what takes the place of a file as a whole; where nothing is written there, the file goes too."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield fresh
+        if fresh.exists():
+            fresh.replace(path)
+        else:
+            path.unlink(missing_ok=True)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _champion(work: Work, as_of: int) -> tuple[Registered, Bundle, int]:
+    """The champion, its bundle and its training snapshot (microseconds UTC).
+
+    Of a renewal that was broken off after it had promoted its challenger, the champion it was begun against: what is
+    told of it is what would have been told.
+    """
+    registry, playbook = work.registry, work.playbook
     registered = registry.aliased(CHAMPION)
     if registered is None:
         raise ModelError(NO_MODEL)
     champion = registry.load(registered.number)
+    begun = progress.unfinished(work.journal.read())
+    if begun is not None and begun.challenger == registered.version:
+        before = next((one for one in registry.versions() if one.version == begun.champion), None)
+        if before is not None and renewal.why_abandon(work, begun, begun.champion) is None:
+            earlier = guard.sound(work, before)
+            registered, champion = (registered, champion) if isinstance(earlier, ModelError) else (before, earlier)
     snapshot = parse_instant(champion.facts.get("as_of"))
     if as_of < snapshot:
         raise ModelError(

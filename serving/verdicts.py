@@ -9,14 +9,15 @@ import json
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic import field_validator as checked
 
 from data.events import parse_instant
+from data.journal import JOURNAL, STEP, lines
 
-JOURNAL, REPORT = "monitor.log.jsonl", "drift.html"
+REPORT = "drift.html"
 
 
 def _or_none(value: Any, understood: ValidatorFunctionWrapHandler) -> Any:
@@ -276,21 +277,12 @@ class Journal:
 
 def _more(many: int, known: Lines, text: bytes) -> tuple[int, Lines]:
     """Add whole lines to what is known; ``many``: lines so far, with those that are none."""
-    verdicts, unreadable, at = list(known.verdicts), known.unreadable, known.size
-    *whole, _ = text.split(b"\n")
-    for one in whole:
-        many += 1
-        start, at = at, at + len(one) + 1
-        if not one.strip():
-            continue
-        try:
-            found = json.loads(one, parse_constant=_refuse)
-            if not (isinstance(found, dict) and "step" in found):  # of a renewal: the journal keeps those as well
-                verdicts.append(Line(many, start, at - 1, Verdict.model_validate(found)))
-        except (ValueError, RecursionError):  # cut off by a full disk, or by hand
-            unreadable += 1
-    return many, Lines(tuple(verdicts), unreadable, at)
-
-
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    verdicts, unreadable = list(known.verdicts), known.unreadable
+    for one in lines(text, number=many, start=known.size):
+        if one.ended and (one.document is None or STEP not in one.document):
+            try:
+                verdicts.append(Line(one.number, one.start, one.end, Verdict.model_validate(one.document)))
+            except ValidationError:  # cut off by a full disk, or by hand
+                unreadable += 1
+    whole = text[: text.rfind(b"\n") + 1]
+    return many + whole.count(b"\n"), Lines(tuple(verdicts), unreadable, known.size + len(whole))

@@ -12,6 +12,8 @@ import json
 import logging
 import os
 import shutil
+import socket
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -29,8 +31,15 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 _REIGNS = "champions"
 _REMEMBERED = 50
 _ABSENT = "RESOURCE_DOES_NOT_EXIST"
+_PLACE = Path("artifacts", "bundle")
+"""Of a bundle among the files of MLflow's model."""
 _PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
 """MLflow's own are five minutes of silence before it says that its server does not answer."""
+_SILENT: dict[type[BaseException], str] = {
+    ConnectionRefusedError: "connection refused",
+    TimeoutError: "no answer within {seconds} s, asked {tries} times",
+    socket.gaierror: "there is no host of that name",
+}
 
 Given = ParamSpec("Given")
 Got = TypeVar("Got")
@@ -96,8 +105,18 @@ class Registry:
         return found._replace(netloc=found.netloc.rpartition("@")[2]).geturl()
 
     def told(self, error: Exception) -> str:
-        """The first words of what MLflow says, without that password: the rest are its tries."""
-        words = " ".join(str(error).split())
+        """Why it fails: of a server that does not answer, or a database of ours, what is wrong there; else MLflow's
+        first words, without that password.
+        """
+        innermost: BaseException = error
+        while (deeper := innermost.__cause__ or innermost.__context__) is not None:
+            innermost = deeper
+        for kind, why in _SILENT.items():
+            if isinstance(innermost, kind):
+                seconds, more = (os.environ[name] for name in reversed(_PATIENCE))
+                said = why.format(seconds=seconds, tries=int(more) + 1)
+                return f"{said}; is its server up? VERAISON_TRACKING_URI says where it is"
+        words = " ".join(str(innermost if isinstance(innermost, sqlite3.Error) else error).split())
         secret = urlsplit(self._workspace.tracking_uri).netloc.rpartition("@")[0]
         return (words.replace(f"{secret}@", "") if secret else words)[:200]
 
@@ -121,11 +140,13 @@ class Registry:
         reports : a folder whose files are kept with the run
         alias   : given to the new version at once
 
-        Where a process died when MLflow had the version and we had not named it yet, that version is taken up.
+        Where a process died when MLflow had the version and we had not named it yet, that version is taken up; where
+        it died earlier, its run is ended and another one logged.
         """
         mlflow = self._mlflow
         self._point_here()
         begun = self._nameless(bundle.version)
+        self.end_runs(bundle.version, whole=None if begun is None else begun.run_id)
         if begun is not None:
             return self._named(begun, alias)
         with (
@@ -147,6 +168,16 @@ class Registry:
                 pip_requirements=["veraison"],
             )
         return self._named(Registered(int(info.registered_model_version), bundle.version, run.info.run_id), alias)
+
+    @_answered
+    def end_runs(self, version: str, *, whole: str | None = None) -> None:
+        """End the runs that a process which died while it registered a bundle left RUNNING: as KILLED.
+
+        whole : the run of which nothing but its end is missing; FINISHED
+        """
+        told = f"attributes.status = 'RUNNING' AND attributes.run_name = '{version}'"
+        for run in self._client.search_runs([self._experiment_id], told):
+            self._client.set_terminated(run.info.run_id, "FINISHED" if run.info.run_id == whole else "KILLED")
 
     def _named(self, one: Registered, alias: str | None) -> Registered:
         self._client.set_model_version_tag(NAME, str(one.number), "bundle", one.version)
@@ -211,6 +242,14 @@ class Registry:
         return next(one for one in self.versions() if one.number == earlier[-1])
 
     @_answered
+    def end_roll_back(self) -> None:
+        """End a way back within which a process died: who was champion after the one that is now is forgotten."""
+        now = self.aliased(CHAMPION)
+        if now is not None:
+            self._point(CHAMPION, now.number)
+            self._remember([*self.predecessors(), now.number])
+
+    @_answered
     def predecessors(self) -> list[int]:
         """Numbers of the versions that were champion before the one that is, one after the other."""
         now = self.aliased(CHAMPION)
@@ -243,6 +282,34 @@ class Registry:
     @_answered
     def load(self, number: int) -> Bundle:
         """The bundle of one version."""
+        return Bundle.load(self._folder(number))
+
+    @_answered
+    def mend(self, number: int, bundle: Bundle) -> None:
+        """Write the files of a version again, from a copy of it that can be loaded (`laid_down`)."""
+        try:
+            folder = self._folder(number)
+        except ModelError:
+            folder = Path()
+        if folder.is_relative_to(self._workspace.artifacts.absolute()):
+            bundle.save(folder)
+            return
+        source = str(self._client.get_model_version(NAME, str(number)).source)
+        with tempfile.TemporaryDirectory() as fresh:
+            bundle.save(Path(fresh))
+            self._client.log_model_artifacts(source.removeprefix("models:/"), fresh, str(_PLACE))
+
+    def keep_whole(self, number: int, bundle: Bundle) -> None:
+        """Mend the files of a version where they cannot be loaded."""
+        try:
+            self.load(number)
+        except RegistryError:
+            raise
+        except ModelError:
+            self.mend(number, bundle)
+
+    def _folder(self, number: int) -> Path:
+        """Where the bundle of a version lies on this machine; a server's is brought here."""
         self._point_here()
         try:
             found = self._client.get_model_version(NAME, str(number))
@@ -251,20 +318,20 @@ class Registry:
                 raise
             raise ModelError(f"version {number} of the model is not in the registry: {error}") from error
         try:
-            folder = Path(self._mlflow.artifacts.download_artifacts(found.source)) / "artifacts" / "bundle"
+            return Path(self._mlflow.artifacts.download_artifacts(found.source)) / _PLACE
         except (self._mlflow.MlflowException, OSError) as error:
             moved = self._moved(number)
             if moved is None:
                 raise ModelError(f"version {number} of the model is not in the registry: {error}") from error
-            folder = moved
-        return Bundle.load(folder)
+            return moved
 
     def _moved(self, number: int) -> Path | None:
         """The bundle of a version whose workspace is no longer where MLflow wrote down that it is."""
         version = self._client.get_model_version(NAME, str(number)).tags.get("bundle")
-        for manifest in sorted(self._workspace.artifacts.glob(f"**/artifacts/bundle/{MANIFEST}")):
-            if json.loads(manifest.read_text(encoding="utf-8")).get("version") == version:
-                return manifest.parent
+        for manifest in sorted(self._workspace.artifacts.glob(f"**/{_PLACE}/{MANIFEST}")):
+            with contextlib.suppress(ValueError):  # a damaged one is not the one that is looked for
+                if json.loads(manifest.read_text(encoding="utf-8")).get("version") == version:
+                    return manifest.parent
         return None
 
     @_answered
@@ -286,12 +353,19 @@ class Registry:
             named = (home / "CURRENT").read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError):
             return False
-        return named == version and _loads(home / version)
+        return named == version and self.laid_down(version) is not None
+
+    def laid_down(self, version: str) -> Bundle | None:
+        """A version as it was laid down for serving, now or earlier; None where that cannot be loaded."""
+        try:
+            return Bundle.load(self._workspace.root / "champion" / version)
+        except ModelError:
+            return None
 
     def _lay_down(self, bundle: Bundle) -> None:
         home = self._workspace.root / "champion"
         folder = home / bundle.version
-        if not _loads(folder):
+        if self.laid_down(bundle.version) is None:
             shutil.rmtree(folder, ignore_errors=True)
             fresh = home / f".{bundle.version}.{os.getpid()}"
             bundle.save(fresh)
@@ -302,11 +376,3 @@ class Registry:
         pointer = home / f".CURRENT.{os.getpid()}"
         pointer.write_text(bundle.version + "\n", encoding="utf-8")
         pointer.replace(home / "CURRENT")
-
-
-def _loads(folder: Path) -> bool:
-    try:
-        Bundle.load(folder)
-    except ModelError:
-        return False
-    return True

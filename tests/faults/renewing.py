@@ -1,312 +1,271 @@
-"""A small firm whose model is renewed by processes that are killed, one after the other; run by test_renewal_killed.
+"""Renewals that are broken off, one way after the other; run by test_renewal_killed, which judges what is found here.
 
-The parent does nothing else than to fork (threads of its own, such as Polars', would not live on in its children, and
-whoever waits for them waits for ever): each child is a process of its own, killed
-with SIGKILL, without a chance to put anything in order. What the children share is the disk alone.
+One process makes one market and begins all others from it, as learning a model and loading MLflow would cost each of
+them seconds.
 """
 
 import json
 import os
-import pickle
-import resource
 import shutil
-import signal
+import socket
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from data.events import MICROS_PER_DAY, isoformat
-from data.log import EventLog
-from data.simulator import simulate
-from data.simulator.market import START
+from data.journal import STEP
 from data.store import Store
-from monitoring import guard, loop, performance
-from monitoring.journal import JOURNAL, Journal
-from monitoring.policy import Cause
-from monitoring.progress import Work, renewals
-from monitoring.report import Verdict, write
-from tests.histories import ingest
-from training.bundle import Bundle
-from training.fit import fit, training_set
-from training.landmarks import landmarks
-from training.registry import CHALLENGER, CHAMPION, Registry
-from veraison.errors import VeraisonError
-from veraison.playbook import Playbook
-from veraison.playbook_file import load_playbook
-from veraison.settings import Workspace
+from monitoring import drift
+from monitoring.journal import Journal
+from serving import keys
+from tests.faults import watching
+from tests.faults.disks import Disk, small_disk
+from tests.faults.world import NOW, STEPS, Ended, Firm, Hook, die, found, plainly, told
+from tests.service import free_port, start
+from training.bundle import MANIFEST, Bundle
+from training.registry import CHALLENGER, Registry
 
-LEARNED, NOW = 120, 240
-STEPS = ("started", "window", "trained", "judged", "registered", "beside", "shadow", "settled")
+VERDICT = "verdict"
+BEFORE, TORN, AFTER = "before", "torn", "after"
 
 
-@dataclass
-class Firm:
-    folder: Path
-    log: EventLog
-    book: Playbook
-    uri: str | None = None
+def both(*hooks: Hook) -> Hook:
+    """One hook after the other."""
 
-    @property
-    def workspace(self) -> Workspace:
-        return Workspace(self.folder, tracking_uri_override=self.uri)
+    def hooked() -> None:
+        for one in hooks:
+            one()
 
-    def anew(self) -> "Firm":
-        """The firm as it was kept, in its own place: MLflow writes down where its artefacts lie."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        shutil.copytree(self.folder.with_name("kept"), self.folder)
-        return self
-
-    def serves(self) -> str:
-        """What a service would load now; ModelError where it could load nothing."""
-        home = self.folder / "champion"
-        return Bundle.load(home / (home / "CURRENT").read_text(encoding="utf-8").strip()).version
-
-    def work(self, go_on: Callable[[str], None] = lambda _: None) -> Work:
-        reports = self.workspace.reports
-        return Work(self.log, Registry(self.workspace), self.book, reports, Journal(reports / JOURNAL), go_on=go_on)
-
-    def run(self, go_on: Callable[[str], None] = lambda _: None, *, later: int = 0) -> Verdict:
-        """One run of the loop on a cause that is given: what drift is, other tests say."""
-        as_of = START + (NOW + later) * MICROS_PER_DAY
-        work = self.work(go_on)
-        back = guard.keep_serving(work, as_of)
-        registered = work.registry.aliased(CHAMPION)
-        assert registered is not None
-        champion = work.registry.load(registered.number)
-        snapshot = START + LEARNED * MICROS_PER_DAY
-        pairs = landmarks(self.log, self.book, before=as_of)
-        new = performance.matured(self.log, self.book, pairs, born_after=snapshot, at=as_of)
-        causes = [Cause("score", "probability", True, {"psi": 0.5, "moved": 3.0})]
-        done = loop.act(
-            work, champion, loop.Seen(causes, 1_000, new, snapshot, lambda _: frozenset(), back), as_of=as_of
-        )
-        verdict = Verdict(
-            done.decision, causes, isoformat(as_of), done.champion, done.challenger, done.promoted,
-            performance={}, drift={}, data={}, gate=done.gate, message=done.reason, action=done.action,
-            renewal=done.renewal, window=done.window, shadow=done.shadow, guard=done.guard,
-        )  # fmt: skip
-        write(verdict, self.workspace.reports)
-        return verdict
-
-    def state(self) -> dict[str, Any]:
-        """What came of everything: of the registry, of the disk, of the journal."""
-        registry, read = Registry(self.workspace), Journal(self.workspace.reports / JOURNAL).read()
-        return {
-            "serves": self.serves(),
-            "champions": registry.champions(),
-            "versions": [[one.number, one.version, sorted(one.aliases)] for one in registry.versions()],
-            "steps": renewals(read)[-1].steps if read.steps else {},
-            "verdicts": [[one.decision, one.challenger, one.promoted, one.action] for one in read.verdicts],
-            "bytes": {
-                path.name: path.read_text(encoding="utf-8")
-                for path in sorted((self.folder / "champion" / self.serves()).glob("*.txt"))
-            },
-        }
+    return hooked
 
 
-def firm(folder: Path) -> Firm:
-    """The market, and a workspace with its first champion."""
-    made = simulate(folder / "market.ndjson", leads=1_800, days=NOW + 20, seed=101)
-    book = load_playbook(made.playbook_path)
-    small = {
-        "journey": {**book.journey.model_dump(), "ready": (), "returned": ()},
-        "horizons": {"days": (30,), "primary": 30},
-        "features": {**book.features.model_dump(), "windows_days": (30,), "traits": {"source": "category"}},
-        "training": {**book.training.model_dump(), "landmark_days": (0, 7, 30), "model": {"rounds": 30}},
-        "monitoring": {**book.monitoring.model_dump(), "gate_margin": 1.0, "gate_ece": 1.0},
-    }
-    book = Playbook.model_validate(book.model_dump() | small)
-    with Store("sqlite://", book.identity.keys) as store:
-        ingest(store, made.events_path)
-        log = store.scan()
-    return Firm(folder / "workspace", log, book)
+def at_line(name: str, do: Hook, when: str = BEFORE) -> Hook:
+    """Do something when the line of a step (or of the verdict) is to be written, torn in the middle, or written."""
 
-
-def child(work: Callable[[], object]) -> tuple[int, Any]:
-    """Do something in a process of its own: how it ended (its code, or minus the signal), and what it said."""
-    reading, writing = os.pipe()
-    process = os.fork()
-    if not process:
-        os.close(reading)
-        said: Any = None
-        try:
-            said = work()
-        except VeraisonError as problem:
-            said = {"error": str(problem), "kind": type(problem).__name__}
-        with os.fdopen(writing, "w") as pipe:
-            pipe.write(json.dumps(said))
-        os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading) as pipe:
-        said = pipe.read()
-    code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-    return code, json.loads(said) if said else None
-
-
-def serves(here: Firm) -> str:
-    """What a service would load now; looked up in a child, as the parent must start no threads before it forks."""
-    code, version = child(here.serves)
-    assert code == 0, version
-    return str(version)
-
-
-def train(here: Firm) -> str:
-    before = START + LEARNED * MICROS_PER_DAY
-    bundle = fit(training_set(here.log, here.book, before=before), here.book, before=before, threads=1)
-    return Registry(here.workspace).register(bundle, alias=CHAMPION).version
-
-
-def die(*_: object) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def dies_writing(here: Firm, step: str, *, torn: bool) -> Callable[[], object]:
-    """A run that dies when the step is done and its line is to be written: nothing of the line, or half of it."""
-
-    def work() -> object:
+    def hook() -> None:
         add = Journal.add
 
         def adding(journal: Journal, line: dict[str, Any]) -> None:
-            if line.get("step", "verdict") != step:
-                add(journal, line)
-                return
-            if torn:
-                with (here.workspace.reports / JOURNAL).open("ab") as file:
+            mine = line.get(STEP, VERDICT) == name
+            if mine and when == TORN:
+                with journal._path.open("ab") as file:
                     file.write(json.dumps(line).encode()[:40])
-            die()
+            if mine and when != AFTER:
+                do()
+            add(journal, line)
+            if mine and when == AFTER:
+                do()
 
         Journal.add = adding  # type: ignore[method-assign]
-        here.run()
-        return "was not killed"
 
-    return work
+    return hook
 
 
-def dies_within(here: Firm, name: str, later: int = 0) -> Callable[[], object]:
-    """A run that dies in the middle of what the registry does: at the call of one of its steps."""
+def at_call(of: Any, name: str, do: Hook) -> Hook:
+    """Do something when a function is called, before it does its work."""
 
-    def work() -> object:
-        setattr(Registry, name, die)
-        here.run(later=later)
-        return "was not killed"
+    def hook() -> None:
+        real = getattr(of, name)
 
-    return work
+        def called(*args: Any, **named: Any) -> Any:
+            do()
+            return real(*args, **named)
+
+        setattr(of, name, called)
+
+    return hook
 
 
 def every_step(here: Firm) -> dict[str, Any]:
-    """Killed at each step in turn, when its work is done and not written down; then a run that is left in peace."""
-    codes, serving = [], []
-    for number, step in enumerate((*STEPS, "verdict")):
-        codes.append(child(dies_writing(here, step, torn=bool(number % 2)))[0])
-        serving.append(serves(here))
-    code, verdict = child(lambda: here.run().to_dict())
-    return {"codes": codes, "serving": serving, "code": code, "verdict": verdict, "state": child(here.state)[1]}
+    """Killed at each step in turn, before its line is written and after; a service answers all the while."""
+    ended, serving, answers = [], [], []
+    with service(here) as ask:
+        for number, step in enumerate((*STEPS, VERDICT)):
+            for when in (TORN if number % 2 else BEFORE, AFTER):
+                ended.append(here.monitor(hook=both(plainly, at_line(step, die, when))).code)
+                serving.append(told(here.serves))
+                answers.append(ask())
+        last = here.monitor(hook=plainly)
+        answers.append(ask(told(here.serves)))
+    return {"codes": ended, "serving": serving, "answers": answers, "last": asdict(last), "state": told(here.state)}
 
 
-def within_the_registry(here: Firm) -> dict[str, Any]:
-    """Killed between two calls to the registry: a version without a name, an alias without a memory."""
+def within(here: Firm) -> dict[str, Any]:
+    """Killed between two calls: a report that is half made, a run that is half logged, a version without a name, an
+    alias without a memory.
+    """
+    import mlflow.pyfunc  # noqa: PLC0415 (not before the parent has imported it)
+
+    report = here.workspace.reports / "drift.html"
+    report.parent.mkdir(exist_ok=True)
+    report.write_text("the report before", encoding="utf-8")
+    calls = ((drift, "stability"), (mlflow.pyfunc, "log_model"), (Registry, "_named"), (Registry, "_remember"))
     codes, serving = [], []
-    for name in ("_named", "_remember"):
-        codes.append(child(dies_within(here, name))[0])
-        serving.append(serves(here))
-    code, verdict = child(lambda: here.run().to_dict())
-    return {"codes": codes, "serving": serving, "code": code, "verdict": verdict, "state": child(here.state)[1]}
+    for of, name in calls:
+        codes.append(here.monitor(hook=both(plainly, at_call(of, name, die))).code)
+        serving.append(told(here.serves))
+        if name == "stability":
+            kept = report.read_text(encoding="utf-8")
+    last = here.monitor(hook=plainly)
+    return {
+        "codes": codes, "serving": serving, "last": asdict(last), "report": kept, "state": told(here.state),
+        "reports": sorted(path.name for path in report.parent.iterdir() if path.is_file()),
+    }  # fmt: skip
 
 
 def full_disk(here: Firm) -> dict[str, Any]:
-    """No file may grow beyond a few kilobytes, then there is room again."""
+    """No room left in the store, for the report, the bundle, the registry, the journal, the verdict; then there is."""
+    home = here.workspace.root
+    shutil.rmtree(home)
 
-    def work() -> object:
-        registry_file = here.workspace.tracking.stat().st_size
+    def copied(folder: Path) -> None:
+        shutil.copytree(here.base / "kept", folder, dirs_exist_ok=True)
 
-        def small(step: str) -> None:
-            if step == "trained":
-                resource.setrlimit(resource.RLIMIT_FSIZE, (min(20_000, registry_file), resource.RLIM_INFINITY))
+    ended, serving = {}, []
+    with small_disk(home, 100, copied) as disk:
+        for name, hook in _fills(disk).items():
+            ended[name] = asdict(here.monitor(hook=both(plainly, hook)))
+            disk.empty()
+            serving.append(told(here.serves))
+        last = here.monitor(hook=plainly)
+        state = told(here.state)
+    return {"mounted": disk.mounted, "ended": ended, "serving": serving, "last": asdict(last), "state": state}
 
-        try:
-            here.run(small)
-        except OSError as problem:
-            return {"error": str(problem), "kind": "OSError"}
-        return "was not stopped"
 
-    code, said = child(work)
-    serving = serves(here)
-    again, verdict = child(lambda: here.run().to_dict())
+def _fills(disk: Disk) -> dict[str, Hook]:
+    """When the disk is full, by what cannot be written then."""
     return {
-        "codes": [code],
-        "said": said,
-        "serving": [serving],
-        "code": again,
-        "verdict": verdict,
-        "state": child(here.state)[1],
+        "store": lambda: disk.fill(0),
+        "report": at_call(drift, "stability", lambda: disk.fill(0)),
+        "bundle": at_call(Bundle, "save", lambda: disk.fill(20_000)),
+        "registry": at_call(Registry, "register", lambda: disk.fill(20_000)),
+        "journal": at_line(VERDICT, lambda: disk.fill(0)),
+        "verdict": at_line(VERDICT, lambda: disk.fill(0), AFTER),
     }
+
+
+def damage(here: Firm, version: str, *, served: bool = False) -> None:
+    """Spoil the registry's copy of a version; `served` the one laid down for serving too."""
+    for manifest in here.workspace.artifacts.glob(f"**/bundle/{MANIFEST}"):
+        if json.loads(manifest.read_text(encoding="utf-8"))["version"] == version:
+            (manifest.parent / "conversion.txt").write_text("tree\n", encoding="utf-8")
+    if served:
+        (here.workspace.root / "champion" / version / "conversion.txt").write_text("tree\n", encoding="utf-8")
 
 
 def unloadable(here: Firm) -> dict[str, Any]:
     """The challenger's files are damaged after it was registered, before it is to serve."""
 
-    def work() -> object:
-        def damage(step: str) -> None:
-            if step == "shadow":
-                [one] = [one for one in Registry(here.workspace).versions() if CHALLENGER in one.aliases]
-                for path in here.workspace.artifacts.glob("**/bundle/conversion.txt"):
-                    if json.loads((path.parent / "manifest.json").read_text())["version"] == one.version:
-                        path.write_text("tree\n")
+    def spoil() -> None:
+        [one] = [one for one in Registry(here.workspace).versions() if CHALLENGER in one.aliases]
+        damage(here, one.version)
 
-        return here.run(damage).to_dict()
-
-    code, verdict = child(work)
-    return {"code": code, "verdict": verdict, "serving": [serves(here)], "state": child(here.state)[1]}
+    last = here.monitor(hook=both(plainly, at_line("registered", spoil, AFTER)))
+    serving = told(here.serves)
+    again = here.monitor(hook=plainly)
+    return {"last": asdict(last), "again": asdict(again), "serving": serving, "state": told(here.state)}
 
 
 def unreachable(here: Firm) -> dict[str, Any]:
-    """The registry is a server that is not there."""
-    away = replace(here, uri="http://127.0.0.1:9")
-    os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"  # its waits between tries are not what is tested
-    code, said = child(lambda: away.run().to_dict())
-    return {"code": code, "said": said, "serving": [serves(here)]}
+    """The registry is a server that is not there, or one that takes every call and answers none."""
+
+    def away(address: str) -> Ended:
+        def hook() -> None:
+            # its waits, and the times it asks again, are not what is tested
+            os.environ |= {"VERAISON_TRACKING_URI": address, "MLFLOW_HTTP_REQUEST_TIMEOUT": "1"}
+            os.environ |= {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0"}
+
+        return here.monitor(hook=hook)
+
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(20)
+        hangs = away(f"http://127.0.0.1:{silent.getsockname()[1]}")
+    return {"refused": asdict(away("http://127.0.0.1:9")), "hangs": asdict(hangs), "serving": told(here.serves)}
 
 
 def back(here: Firm) -> dict[str, Any]:
-    """A promoted model is damaged: its predecessor serves again, also where the way back is killed in the middle."""
-    first = serves(here)
-    child(lambda: here.run().to_dict())
-    promoted = serves(here)
-    for path in here.workspace.artifacts.glob("**/bundle/conversion.txt"):
-        if json.loads((path.parent / "manifest.json").read_text())["version"] == promoted:
-            path.write_text("tree\n")
-    killed, _ = child(dies_within(here, "_remember", later=1))
-    code, verdict = child(lambda: here.run(later=1).to_dict())
+    """A promoted model of which one copy is damaged is mended; where both are its predecessor serves again."""
+    first = told(here.serves)
+    here.monitor(hook=plainly)
+    promoted = told(here.serves)
+    damage(here, promoted)
+    mended = here.monitor(at=NOW + 1, hook=plainly)
+    whole = told(lambda: Registry(here.workspace).load(2).version)
+    kept = told(here.serves)
+    damage(here, promoted, served=True)
+    killed = here.monitor(at=NOW + 2, hook=both(plainly, at_call(Registry, "_remember", die))).code
+    last = here.monitor(at=NOW + 2, hook=plainly)
     return {
-        "first": first, "promoted": promoted, "codes": [killed], "code": code, "verdict": verdict,
-        "serving": [serves(here)], "state": child(here.state)[1],
+        "first": first, "promoted": promoted, "mended": asdict(mended), "whole": whole, "kept": kept, "killed": killed,
+        "last": asdict(last), "serving": told(here.serves), "state": told(here.state),
     }  # fmt: skip
 
 
-SCENARIOS = (every_step, within_the_registry, full_disk, unloadable, unreachable, back)
+@contextmanager
+def service(here: Firm) -> Iterator[Callable[..., str]]:
+    """The real service beside all that, and how to ask it for a score: the version that made it."""
+
+    def key() -> str:
+        with Store(here.workspace.store_url, ("email",)) as store:
+            return keys.create(store, "faults", ["read"], now=1)
+
+    headers = {"Authorization": f"Bearer {told(key)}", "Content-Type": "application/json"}
+    port = free_port()
+    process = start(here.workspace, port)
+    assert process.stdout is not None
+    try:
+        for line in process.stdout:
+            if "answers at" in line:
+                break
+        body = json.dumps({"lead_ids": ["L00001"], "details": False}).encode()
+
+        def ask(expected: str | None = None, patience: float = 20) -> str:
+            """`expected`: wait until it has noticed this model."""
+            until = time.monotonic() + patience
+            while True:
+                request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/score", body, headers)
+                with urllib.request.urlopen(request, timeout=30) as answer:
+                    version = str(json.load(answer)["model_version"])
+                if expected in (None, version) or time.monotonic() > until:
+                    return version
+                time.sleep(0.2)
+
+        yield ask
+    finally:
+        process.terminate()
+        process.wait(30)
+        process.stdout.close()
+
+
+SCENARIOS = (
+    every_step, within, full_disk, unloadable, unreachable, back, watching.stopped, watching.on_sqlite,
+    watching.on_postgres,
+)  # fmt: skip
 
 if __name__ == "__main__":
-    import mlflow.pyfunc  # noqa: F401 (before the first fork: seconds that every child would spend on it)
+    # before the first fork: seconds that every child would spend on them
+    import mlflow.pyfunc
+    import mlflow.store.artifact.local_artifact_repo
+    import mlflow.store.artifact.models_artifact_repo
+    import mlflow.store.model_registry.sqlalchemy_store
+    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
+    import numba.cpython.unicode  # noqa: F401
+    from evidently import Report  # noqa: F401
 
-    base = Path(sys.argv[1])
+    import monitoring.run  # noqa: F401
+    import veraison.cli  # noqa: F401
 
-    def begin() -> None:
-        with (base / "firm.pickle").open("wb") as file:
-            pickle.dump(firm(base), file)
-
-    assert child(begin)[0] == 0
-    with (base / "firm.pickle").open("rb") as file:
-        start: Firm = pickle.load(file)
-    code, trained = child(lambda: train(start))
-    assert isinstance(trained, str), (code, trained)
-    found: dict[str, Any] = {}
-    shutil.copytree(start.folder, start.folder.with_name("kept"))
-    calm = start.anew()
-    found["calm"] = {"verdict": child(lambda: calm.run().to_dict())[1], "state": child(calm.state)[1]}
+    made = found(Path(sys.argv[1]))
+    seen: dict[str, Any] = {"calm": {"last": asdict(made.monitor(hook=plainly)), "state": told(made.state)}}
     for scenario in SCENARIOS:
         if sys.argv[2:] and scenario.__name__ not in sys.argv[2:]:
             continue
-        found[scenario.__name__] = scenario(start.anew())
-    (base / "found.json").write_text(json.dumps(found), encoding="utf-8")
+        before = time.monotonic()
+        seen[scenario.__name__] = scenario(made.anew())
+        print(f"{scenario.__name__}: {time.monotonic() - before:.0f} s, CPU {sum(os.times()[2:4]):.0f} s so far")
+    (made.base / "found.json").write_text(json.dumps(seen), encoding="utf-8")

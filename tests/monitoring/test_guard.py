@@ -18,6 +18,7 @@ from monitoring.progress import Begun, Work
 from tests.histories import at
 from training.landmarks import Landmarks
 from training.registry import Registered
+from veraison.errors import ModelError
 from veraison.playbook import Playbook
 
 BOOK = Playbook.model_validate({"journey": {"converted": ["Deal Won"]}})
@@ -60,9 +61,10 @@ def begun() -> Begun:
     return Begun("r", {step.name: step.numbers for step in steps()})
 
 
-def measured(here: Work, rows: Matured) -> Guard:
+def measured(here: Work, rows: Matured, day: float = 100 + 30 + 84) -> Guard:
+    """At the end of the trial, unless told otherwise."""
     promoted: Any = "new"
-    found = guard.measure(here, begun(), promoted, rows)
+    found = guard.measure(here, begun(), promoted, rows, as_of=at(day))
     assert found is not None
     return found
 
@@ -99,7 +101,60 @@ def test_the_near_end_counts(monkeypatch: pytest.MonkeyPatch):
 
 def test_without_its_predecessor_nothing_is_compared(monkeypatch: pytest.MonkeyPatch):
     promoted: Any = "new"
-    assert guard.measure(work(monkeypatch, CHANCE, CHANCE, ("new",)), begun(), promoted, seen(71, 100)) is None
+    alone = work(monkeypatch, CHANCE, CHANCE, ("new",))
+    assert guard.measure(alone, begun(), promoted, seen(71, 100), as_of=at(200)) is None
+
+
+def test_a_predecessor_that_cannot_be_loaded_is_no_reason_to_fail(monkeypatch: pytest.MonkeyPatch):
+    promoted: Any = SimpleNamespace(version="new")
+    here = work(monkeypatch, CHANCE, CHANCE)
+
+    def damaged(_: int) -> None:
+        raise ModelError("conversion.txt is not as it was written")
+
+    here.registry.load, here.registry.laid_down = damaged, lambda _: None  # type: ignore[method-assign]
+    assert guard.measure(here, begun(), promoted, seen(71, 100), as_of=at(200)) is None
+
+
+def test_early_in_a_trial_more_proof_is_asked_for(monkeypatch: pytest.MonkeyPatch):
+    """The interval at a quarter of the trial is twice as wide as at its end; by the boundary's own formula."""
+    here, rows = work(monkeypatch, CHANCE, np.clip(CHANCE * 2.5, 0, 0.99)), seen(71, 100)
+    early, late = (measured(here, rows, 100 + 114 * share).found for share in (0.25, 1.0))
+    assert early is not None
+    assert late is not None
+    assert early.difference == late.difference
+    assert early.high - early.low == pytest.approx(2 * (late.high - late.low), abs=1e-5)
+
+
+@pytest.mark.parametrize(("looks", "growing"), [(16, False), (57, False), (16, True)])
+def test_false_alarms_of_a_whole_trial_are_what_was_promised(looks: int, growing: bool):
+    """Two models that miss the truth by as much: 250 trials of sixteen weeks, looked at weekly or each other
+    day, with as many or ever more leads a week.
+    """
+    rng = np.random.default_rng(7)
+    trials, leads = 250, 400
+    fell = 0
+    for _ in range(trials):
+        when = np.sort(np.sqrt(rng.random(leads)) if growing else rng.random(leads))
+        odds = np.log(1 / 18) + rng.normal(0, 1, leads)
+        happened = rng.random(leads) < 1 / (1 + np.exp(-odds))
+        first, second = (1 / (1 + np.exp(-odds - rng.normal(0, 0.5, leads))) for _ in range(2))
+        for look in range(1, looks + 1):
+            rows = slice(0, int(np.searchsorted(when, look / looks)))
+            if happened[rows].sum() < 10:
+                continue
+            mine = happened[rows], np.arange(leads)[rows], first[rows], second[rows]
+            if guard.over_trial(*mine, look / looks).low > 0:
+                fell += 1
+                break
+    assert fell / trials < guard.LEVEL + 2 * np.sqrt(guard.LEVEL * (1 - guard.LEVEL) / trials)
+
+
+def test_the_rows_of_a_person_are_one_piece_of_evidence():
+    happened, chance = np.random.default_rng(5).random(400) < CHANCE, np.clip(CHANCE * 2, 0, 0.99)
+    alone = guard.over_trial(happened, np.arange(400), CHANCE, chance, 1.0)
+    again = [np.repeat(one, 4) for one in (happened, np.arange(400), CHANCE, chance)]
+    assert guard.over_trial(again[0], again[1], again[2], again[3], 1.0) == alone
 
 
 def test_a_trial_lasts_as_long_as_outcomes_take_and_are_watched(monkeypatch: pytest.MonkeyPatch):

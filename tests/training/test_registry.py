@@ -193,10 +193,77 @@ def test_a_version_that_was_never_named_is_taken_up(one, tmp_path, monkeypatch):
     assert [(v.number, v.version, v.aliases) for v in registry.versions()] == [(1, one.version, (CHALLENGER,))]
 
 
+def test_a_run_that_a_process_died_within_is_ended(one, two, tmp_path, monkeypatch):
+    registry = Registry(Workspace(tmp_path / "w"))
+    registry.register(two)
+
+    def die(**_):
+        raise SystemExit
+
+    import mlflow  # noqa: PLC0415
+
+    with monkeypatch.context() as patched:
+        patched.setattr(mlflow.pyfunc, "log_model", die)
+        patched.setattr(mlflow.ActiveRun, "__exit__", lambda *_: None)  # kill -9 leaves nobody to end it
+        with pytest.raises(SystemExit):
+            registry.register(one)
+    mlflow.tracking.fluent._active_run_stack.get().clear()
+    states = {run.info.run_name: run.info.status for run in registry._client.search_runs([registry._experiment_id])}
+    assert states == {one.version: "RUNNING", two.version: "FINISHED"}
+    assert registry.register(one).number == 2
+    found = registry._client.search_runs([registry._experiment_id])
+    assert sorted((run.info.run_name, run.info.status) for run in found) == sorted(
+        [(one.version, "FINISHED"), (one.version, "KILLED"), (two.version, "FINISHED")]
+    )
+
+
+@pytest.mark.parametrize("how", ["changed", "gone", "moved"])
+def test_a_damaged_copy_of_the_registry_is_mended_from_the_one_that_serves(one, tmp_path, how):
+    workspace = Workspace(tmp_path / "w")
+    registry = Registry(workspace)
+    registry.register(one, alias=CHAMPION)
+    if how == "moved":
+        (tmp_path / "w").rename(tmp_path / "elsewhere")
+        workspace = Workspace(tmp_path / "elsewhere")
+        registry = Registry(workspace)
+    [manifest] = workspace.artifacts.glob("**/bundle/manifest.json")
+    if how == "gone":
+        for path in manifest.parent.iterdir():
+            path.unlink()
+        manifest.parent.rmdir()
+    else:
+        (manifest.parent / "conversion.txt").write_text("tree")
+    with pytest.raises(ModelError):
+        registry.load(1)
+    served = registry.laid_down(one.version)
+    assert served is not None
+    registry.mend(1, served)
+    rows = market.data().features
+    assert registry.load(1).predict(rows).probability.tobytes() == one.predict(rows).probability.tobytes()
+    assert (tmp_path / "w").exists() == (how != "moved"), "nothing is written where the workspace no longer is"
+    assert registry.laid_down("another") is None
+
+
+def test_a_manifest_that_was_cut_short_hides_no_other_model(one, two, tmp_path):
+    registry = Registry(Workspace(tmp_path / "w"))
+    registry.register(one)
+    registry.register(two)
+    (tmp_path / "w").rename(tmp_path / "elsewhere")
+    for manifest in (tmp_path / "elsewhere").glob("**/bundle/manifest.json"):
+        if one.version in manifest.read_text():
+            manifest.write_text('{"vers')
+    moved = Registry(Workspace(tmp_path / "elsewhere"))
+    assert moved.load(2).version == two.version
+    with pytest.raises(ModelError, match="version 1 of the model is not in the registry"):
+        moved.load(1)
+
+
 def test_the_address_keeps_its_password(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     away = Workspace(tmp_path / "w", tracking_uri_override="http://anne:secret@127.0.0.1:9/mlflow")
-    with pytest.raises(RegistryError, match=r"the registry http://127\.0\.0\.1:9/mlflow cannot be used") as caught:
+    with pytest.raises(
+        RegistryError, match=r"the registry http://127\.0\.0\.1:9/mlflow cannot be used: connection refused; "
+    ) as caught:
         Registry(away)
     assert "\n" not in str(caught.value)
     assert "secret" not in str(caught.value)

@@ -1,6 +1,8 @@
 """`veraison monitor` from the outside: usage, and the log as people and machines read it."""
 
 import json
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,8 @@ from typing import Any
 import pytest
 
 from monitoring.journal import Journal, Step
+from tests.service import market
+from tests.support import ROOT
 from veraison.cli import common, main
 
 CAUSE = {"kind": "score", "name": "probability", "acts": True, "psi": 0.31, "moved": 4.2}
@@ -67,6 +71,26 @@ def test_a_cause_of_another_version_is_told_by_its_name(
     Journal(tmp_path / "reports" / "monitor.log.jsonl").add(odd)
     assert run(monkeypatch, "log", "-w", tmp_path) == 0
     assert "moon full" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_watch_goes_on_where_a_run_fails_and_ends_with_sigterm(tmp_path: Path):
+    """The command as it is started by systemd, on a workspace without a model."""
+    shutil.copytree(market().workspace.root, tmp_path / "w", ignore=shutil.ignore_patterns("champion"))
+    words = [sys.executable, "-c", "from veraison.cli import main; main()", "monitor", "--watch", "-w", tmp_path / "w"]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        said = [process.stderr.readline() for _ in range(2)]
+        process.terminate()
+        assert process.wait(60) == 0
+        said += process.stderr.read().splitlines(keepends=True)
+        assert process.stdout is not None
+        assert process.stdout.read() == ""
+    assert said == [
+        "· watching\n",
+        "error: no model yet; train one with: veraison train; tried again next time\n",
+        "· stopped\n",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,17 @@ def test_a_month_of_which_nothing_is_known_is_one_line(firm: Market, month: str)
         app(["report", "model", "--month", month], standalone_mode=False)
 
 
+def test_a_registry_that_does_not_answer_is_one_line(firm: Market, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("VERAISON_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(VeraisonError) as caught:
+        app(["report", "model", "--month", THIS.name], standalone_mode=False)
+    assert str(caught.value) == (
+        "the registry http://127.0.0.1:9 cannot be used: connection refused; is its server up? "
+        "VERAISON_TRACKING_URI says where it is"
+    )
+
+
 @pytest.mark.parametrize(
     "words", [("--month", "October"), ("--month", "2025-13"), ("--month", "2025-1"), ("--lang", "de")]
 )  # fmt: skip
