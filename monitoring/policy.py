@@ -30,8 +30,8 @@ class Cause:
     """One thing that was seen.
 
     kind    : ``event_silent``, ``event_new``, ``source_silent``, ``category_new``, ``volume``, ``bots``,
-              ``late_events``, ``duplicates``, ``score``, ``inputs``, ``column``, ``calibration``, ``conversions`` or
-              ``estimate``
+              ``late_events``, ``duplicates``, ``score``, ``inputs``, ``column``, ``calibration``, ``slice``,
+              ``conversions`` or ``estimate``
     name    : of what: the event, ``trait=category``, the column, the figure
     acts    : whether the policy acts on it; a drift that moves no prediction is reported only
     numbers : what was measured
@@ -90,6 +90,10 @@ _WORDS: dict[str, Callable[[Cause], str]] = {
     "calibration": lambda c: (
         f"{c.numbers['value']:.2f} conversions were observed for each one expected "
         f"({c.numbers['low']:.2f} to {c.numbers['high']:.2f})"
+    ),
+    "slice": lambda c: (
+        f"of {c.numbers['leads']} leads of {c.name!r} {c.numbers['observed']} converted "
+        f"where {c.numbers['expected']:.0f} were expected"
     ),
     "conversions": _unexpected,
     "estimate": lambda c: (

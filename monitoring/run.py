@@ -9,7 +9,7 @@ import numpy as np
 from data.events import MICROS_PER_DAY, isoformat, parse_instant
 from data.log import EventLog
 from features.learning import learn
-from monitoring import estimate, expected, guard, loop, performance, policy, report, volumes
+from monitoring import estimate, expected, guard, loop, performance, policy, report, slices, volumes
 from monitoring.inputs import gather, look
 from monitoring.journal import JOURNAL, Journal
 from monitoring.progress import GoOn, Work
@@ -64,7 +64,7 @@ def monitor(
 
     say("measuring the champion where outcomes have matured")
     new = performance.matured(store_log, playbook, pairs, born_after=snapshot, at=as_of)
-    figures = _performance(store_log, champion, new, playbook, as_of, threads)
+    figures, truth = _performance(store_log, champion, new, playbook, as_of, threads)
     promised = _promised(registry, registered, primary)
 
     say("counting the conversions of each week against those expected")
@@ -77,6 +77,7 @@ def monitor(
         *policy.structural(seen.changed, champion, playbook),
         *policy.delivered(seen.silent, seen.volumes, seen.quality.faults),
         *policy.broken_promise(figures["newest"], rules),
+        *slices.misjudged(truth),
         *policy.unexpected(weeks),
         *policy.distributional(seen.drift, rules),
         *policy.estimated(unlabelled),
@@ -139,23 +140,28 @@ def _champion(registry: Registry, playbook: Playbook, as_of: int) -> tuple[Regis
 
 def _performance(
     log: EventLog, champion: Bundle, new: performance.Matured, playbook: Playbook, as_of: int, threads: int
-) -> dict[str, Any]:
-    """The champion's figures on leads it has not seen: all of them, and the newest matured chunk."""
+) -> tuple[dict[str, Any], list[slices.Slice]]:
+    """The champion's figures on leads it has not seen: all of them, the newest matured chunk, and slices."""
     primary, seed = playbook.horizons.primary, playbook.training.seed
-    probability = performance.chances(log, champion, new, primary, threads)
+    chances, ready = performance.told(log, champion, new, threads)
+    probability = chances[:, champion.playbook.horizons.days.index(primary)]
     newest = new.pairs.as_of >= as_of - (primary + playbook.monitoring.outcome_days) * MICROS_PER_DAY
     whole = performance.figures(new, probability, seed=seed)
-    return {
+    truth = slices.slices(log, champion, playbook, new, probability, champion.score_of(chances[:, champion.primary]))
+    found = {
         "horizon_days": primary,
         "since_model": whole,
         "newest": whole if np.all(newest) else performance.figures(new[newest], probability[newest], seed=seed),
+        "slices": slices.describe(truth),
+        "times": slices.times(log, champion, playbook, new, ready, at=as_of),
     }
+    return found, truth
 
 
 def _promised(registry: Registry, registered: Registered, primary: int) -> dict[str, float]:
     """What was measured when the champion was made, by the same names as the figures."""
     logged = registry.metrics(registered.number)
-    names = {name: f"{name}_{primary}d" for name in performance.PROMISED}
+    names = {name: f"{name}_{primary}d" for name in performance.PROMISED} | {name: name for name in slices.OF_TIME}
     return {name: round(logged[key], 5) for name, key in names.items() if key in logged}
 
 

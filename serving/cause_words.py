@@ -58,6 +58,24 @@ def ratio(value: float, words: Words) -> str:
     return words.decimal(value, 2)
 
 
+_STAGES: Mapping[str, str] = {
+    "not yet accepted": deferred("not yet accepted by sales"),
+    "accepted by sales": deferred("accepted by sales"),
+}
+
+
+def slice_name(by: str, name: str, words: Words) -> str:
+    """A kind of lead in words: a range of scores, a source as it is called, a stage.
+
+    >>> slice_name("score", "70-80", Words("en")), slice_name("stage", "accepted by sales", Words("fr"))
+    ('70 to 80', 'acceptés par les ventes')
+    """
+    if by == "score" and "-" in name:
+        low, _, high = name.partition("-")
+        return words("%(low)s to %(high)s", low=low, high=high)
+    return words(_STAGES[name]) if by == "stage" and name in _STAGES else name
+
+
 def _day(moment: Any, words: Words) -> str:
     text = str(moment)
     return words.date(parse_instant(f"{text}T00:00:00Z" if len(text) == 10 else text))
@@ -146,6 +164,20 @@ def _calibration(cause: Cause, words: Words) -> str:
     )
 
 
+def _slice(cause: Cause, words: Words) -> str:
+    by, _, name = cause.name.partition("=")
+    leads, observed, expected = (float(cause.numbers[one]) for one in ("leads", "observed", "expected"))
+    shown = slice_name(by, name, words)
+    return words.many(
+        "Of %(leads)s leads (%(name)s), %(count)s was won where the model expected %(expected)s.",
+        "Of %(leads)s leads (%(name)s), %(count)s were won where the model expected %(expected)s.",
+        observed,
+        name=shown,
+        leads=words.number(leads),
+        expected=words.number(round(expected)),
+    )
+
+
 def _conversions(cause: Cause, words: Words) -> str:
     observed, expected = float(cause.numbers["observed"]), float(cause.numbers["expected"])
     told = {"expected": words.number(round(expected)), "name": cause.name.rpartition("=")[2]}
@@ -199,6 +231,7 @@ _WORDS: Mapping[str, _Teller] = {
     "column": _column,
     "calibration": _calibration,
     "conversions": _conversions,
+    "slice": _slice,
     "bots": _more(deferred("More of the events than usual come from robots, not from people.")),
     "late_events": _more(deferred("More events than usual come late.")),
     "quarantine": _more(deferred("More messages than usual cannot be read.")),

@@ -26,6 +26,7 @@ from serving.openapi import PROBLEMS, answers, asks
 from serving.pages import page, routes, words_of
 from serving.problems import JSON, Problem
 from serving.translations import Words
+from serving.truth_words import truth
 from serving.verdicts import Journal, Line, Lines, Verdict
 from training.bundle import Bundle
 from veraison.answers import Monitoring
@@ -108,6 +109,7 @@ def pages(leads: Leads, models: ModelHolder, journal: Journal, access: Access, m
             "looked": verdict and looked(verdict, leads.clock(), words),
             "decided": verdict and decided(verdict, words, own=verdict.decision != "none"),
             "change": change and change is not known.newest and decided(_named(change, bundle, words), words),
+            "truth": verdict and truth(verdict, words),
             "charts": _charts(known),
             "journal": [decided(_named(one.verdict, bundle, words), words) for one in known.verdicts[-limit:][::-1]],
             "more": min(MOST, len(known.verdicts)) if limit < min(MOST, len(known.verdicts)) else None,

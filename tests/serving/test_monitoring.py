@@ -82,9 +82,27 @@ CAUSES = [
     WINS | {"event": "ready"}, WINS | {"event": "ready", "name": "source=Webinar"},
     {"kind": "inputs", "name": "share of columns", "share": 0.31},
     {"kind": "column", "name": "count__x", "psi": 0.4},
+    {"kind": "slice", "name": "source=Webinar", "leads": 200, "observed": 9, "expected": 30.2},
     {"kind": "calibration", "name": "observed_to_expected", "value": 0.48, "low": 0.3, "high": 0.66},
     *({"kind": kind, "name": "x"} for kind in ("bots", "late_events", "quarantine", "duplicates", "estimate")),
 ]  # fmt: skip
+
+
+TRUTH = {
+    "slices": [
+        {"by": "score", "name": "70-80", "leads": 40, "observed": 11, "expected": 9.5, "low": 6.6, "high": 17.2,
+         "p": 1.0, "off": False},
+        {"by": "source", "name": "Webinar", "leads": 200, "observed": 9, "expected": 30.2, "low": 4.8, "high": 16.6,
+         "p": 0.0004, "off": True},
+        {"by": "stage", "name": "accepted by sales", "leads": 25, "observed": 6, "expected": 6.0, "low": 2.9,
+         "high": 10.2, "p": 1.0, "off": False},
+    ],
+    "times": {
+        "pairs": 90, "leads": 33, "promised_coverage": 0.8,
+        "interval_coverage": {"value": 0.86, "low": 0.78, "high": 0.92},
+        "timing_error_days": {"value": 5.6, "low": 4.4, "high": 6.9},
+    },
+}  # fmt: skip
 
 
 def test_every_kind_of_cause_has_words_in_both_languages():
@@ -150,8 +168,30 @@ def test_a_page_says_what_was_found_and_decided(service: Door):
     assert rows == [3 + 5, 3 + 26]
 
 
+def test_the_truth_is_told_by_kind_of_lead(service: Door):
+    keep(service, verdict(NOW, performance=verdict(NOW)["performance"] | TRUTH))
+    english, french = page(service), page(service, language="fr")
+    assert "Webinar beyond chance 200 30.2 9 (5 to 17)" in english
+    assert "70 to 80 40 9.5 11 (7 to 17)" in english
+    assert "Par étape acceptés par les ventes 25 6 6 (3 à 10)" in french
+    assert "Of 33 leads that became ready, 86% did so between" in english
+    assert "(promis : 80 %). Le jour annoncé s’écartait en moyenne de 6 jours." in french
+    assert english.count("beyond chance") == 1
+    assert service.get("/v1/monitoring").json()["newest"]["performance"]["slices"] == TRUTH["slices"]
+
+
+def test_sources_of_a_name_that_is_markup_or_a_kind_that_is_unknown_break_no_table(service: Door):
+    odd = TRUTH["slices"][1] | {"name": HOSTILE}
+    other = odd | {"by": "moon"}
+    keep(service, verdict(NOW, performance={"slices": [odd, other], "times": {"leads": "x"}}))
+    text = service.client.get("/monitoring", headers=BROWSER).text
+    assert "<script" not in text
+    assert page(service).count(HOSTILE) == 1
+
+
 def test_long_unseen_is_said(service: Door):
     keep(service, verdict(NOW - 40 * MICROS_PER_DAY))
+    assert "Where outcomes are known" not in page(service)
     assert "Nobody has looked since" in page(service)
     assert "40 days ago" in page(service)
     keep(service, verdict(NOW - 14 * MICROS_PER_DAY))
