@@ -28,7 +28,7 @@ class Verdict:
     champion    : version of the model that served when the run began
     challenger  : version of the model that was trained against it, None where none was
     promoted    : whether the challenger is the champion now
-    performance : figures on matured outcomes, since the champion learned and in the newest chunk, by slices, and of times
+    performance : figures on matured outcomes, since the champion learned in the newest chunk, by slices, of times
     drift       : what was compared, the furthest drifted columns, events a week
     data        : the newest week's bots, late events and repeats, each with its usual range
     conversions : observed against expected week by week, None before a week is over
