@@ -30,8 +30,8 @@ class Cause:
     """One thing that was seen.
 
     kind    : ``event_silent``, ``event_new``, ``source_silent``, ``category_new``, ``volume``, ``bots``,
-              ``late_events``, ``duplicates``, ``score``, ``inputs``, ``column``, ``calibration``, ``slice``,
-              ``conversions`` or ``estimate``
+              ``late_events``, ``quarantine``, ``duplicates``, ``score``, ``inputs``, ``column``,
+              ``calibration``, ``slice``, ``conversions`` or ``estimate``
     name    : of what: the event, ``trait=category``, the column, the figure
     acts    : whether the policy acts on it; a drift that moves no prediction is reported only
     numbers : what was measured
@@ -83,6 +83,10 @@ _WORDS: dict[str, Callable[[Cause], str]] = {
     "duplicates": lambda c: (
         f"{c.numbers['value']} acts were sent twice under different ids, where at most {c.numbers['high']} are usual"
     ),
+    "quarantine": lambda c: (
+        f"{c.numbers['value']} messages could become no event, where at most {c.numbers['high']} are usual "
+        f"(most of all of {c.numbers['source']!r}: {c.numbers['reason']})"
+    ),
     "score": lambda c: (
         f"the scores have drifted (PSI {c.numbers['psi']:.2f}, {c.numbers['moved']:+.1f} points on average)"
     ),
@@ -106,6 +110,7 @@ STRUCTURAL = ("event_silent", "event_new", "category_new")
 FAULTS = {
     "bots": "Bots are in the data: a new model would learn from them. Keep them out at the source.",
     "late_events": "Events arrive late: a new model would learn from what scores cannot know. Repair the delivery.",
+    "quarantine": "Messages cannot be read: a new model would learn from what is left. Repair the sender.",
     "duplicates": "Acts arrive twice: a new model would learn from the copies. Repair the sender.",
 }
 """Faults of the data, whatever else was seen: what is to be repaired, as a new model would not help."""

@@ -30,7 +30,7 @@ class Verdict:
     promoted    : whether the challenger is the champion now
     performance : figures on matured outcomes, since the champion learned in the newest chunk, by slices, of times
     drift       : what was compared, the furthest drifted columns, events a week
-    data        : the newest week's bots, late events and repeats, each with its usual range
+    data        : the newest week's bots, late events, repeats, quarantine and unknown kinds, with their usual ranges
     conversions : observed against expected week by week, None before a week is over
     estimate    : figures without labels, beside their own past error
     gate        : champion against challenger, None where no challenger was trained
@@ -118,7 +118,10 @@ def describe(
 
 def describe_data(seen: Quality) -> dict[str, Any]:
     """Data quality of the newest week; null where too little came before it to say what is usual."""
-    found = {"late": seen.late, "duplicates": seen.duplicates, "bots": seen.bots}
+    found = {
+        "late": seen.late, "duplicates": seen.duplicates, "bots": seen.bots, "quarantine": seen.unread,
+        "unknown_kinds": seen.unknown,
+    }  # fmt: skip
     return {name: None if one is None else one.to_dict() for name, one in found.items()}
 
 

@@ -8,11 +8,13 @@ import numpy as np
 
 from data.events import MICROS_PER_DAY, isoformat, parse_instant
 from data.log import EventLog
+from data.quarantine import Refused
 from features.learning import learn
 from monitoring import estimate, expected, guard, loop, performance, policy, report, slices, volumes
 from monitoring.inputs import gather, look
 from monitoring.journal import JOURNAL, Journal
 from monitoring.progress import GoOn, Work
+from monitoring.quality import NOTHING
 from monitoring.report import Verdict
 from monitoring.shadow import Served, nothing_served
 from training.bundle import Bundle
@@ -34,6 +36,7 @@ def monitor(
     *,
     as_of: int,
     served: Served = nothing_served,
+    refused: Refused = NOTHING,
     threads: int = 2,
     say: Say = lambda _: None,
     go_on: GoOn = lambda _: None,
@@ -43,6 +46,7 @@ def monitor(
     as_of   : microseconds UTC; only what was known before it counts
     reports : folder of ``drift.html``, ``monitor.json``, the journal and the records of challengers
     served  : what models served, from the prediction log; what a challenger scores in the shadow
+    refused : what could become no event before that moment (data.quarantine)
     go_on   : called before each step that changes anything; raises where the process is to end between two steps
     Returns : the verdict, the same for the same log, champion, moment and journal before it
     Raises  : ModelError where there is no champion, or one that cannot be held against this playbook and moment
@@ -58,7 +62,7 @@ def monitor(
     html = reports / report.HTML
     html.unlink(missing_ok=True)
     watched = gather(
-        store_log, playbook, champion, pairs, snapshot=snapshot, at=as_of, since=since, threads=threads
+        store_log, playbook, champion, pairs, snapshot=snapshot, at=as_of, since=since, threads=threads, refused=refused
     )  # fmt: skip
     seen = look(watched, as_of, html, threads=threads)
 

@@ -214,6 +214,27 @@ def _acceptances(cause: Cause, words: Words, observed: float, told: dict[str, st
     )
 
 
+_PARTS: Mapping[str, str] = {
+    "type": deferred("their type"),
+    "id": deferred("their ids"),
+    "time": deferred("their times"),
+    "event": deferred("the name of their event"),
+    "content": deferred("their properties"),
+    "unreadable": deferred("their form"),
+}
+
+
+def _quarantine(cause: Cause, words: Words) -> str:
+    said = words("More messages than usual cannot be read.")
+    source, part = cause.numbers.get("source"), str(cause.numbers.get("reason"))
+    if source:
+        said += " " + words("Most come from “%(source)s”.", source=str(source))
+    if part in _PARTS:
+        told = words(_PARTS[part])
+        said += " " + words("What is wrong most often: %(part)s.", part=told)
+    return said
+
+
 def _more(text: str) -> _Teller:
     """More of something than usual: `text` as it stands, in words."""
     return lambda cause, words: words(text)
@@ -234,7 +255,7 @@ _WORDS: Mapping[str, _Teller] = {
     "slice": _slice,
     "bots": _more(deferred("More of the events than usual come from robots, not from people.")),
     "late_events": _more(deferred("More events than usual come late.")),
-    "quarantine": _more(deferred("More messages than usual cannot be read.")),
+    "quarantine": _quarantine,
     "duplicates": _more(deferred("More messages than usual come twice.")),
     "estimate": _more(
         deferred("The model ranks leads less well than it promised, as far as can be told before they are won or lost.")

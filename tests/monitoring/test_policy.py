@@ -7,6 +7,7 @@ from monitoring.chance import Usual
 from monitoring.drift import ColumnDrift, Drift
 from monitoring.performance import RATIO
 from monitoring.policy import Cause, Plan, decide
+from monitoring.quality import Unread
 from monitoring.volumes import EVERYTHING, Structure
 from tests import market
 from tests.histories import playbook
@@ -14,6 +15,7 @@ from tests.histories import playbook
 BOOK = playbook(journey={"ready": ["Accepted"]})
 RULES = BOOK.monitoring
 READY = Plan(before=1, learning=30, judging=12, learnable=frozenset({"Quote", "Quote Sent"}))
+UNREAD = Unread(40, 5.0, 1, 12, 1e-6, "time", "http")
 SILENT = Cause("event_silent", "Quote", True, {"last": "2026-01-01", "missed": 20})
 NEW = Cause("event_new", "Quote Sent", True, {"first": "2026-01-01", "leads": 12})
 BROKEN = Cause("calibration", "observed_to_expected", True, {"value": 0.4, "low": 0.2, "high": 0.6})
@@ -103,6 +105,12 @@ def test_a_silent_source_alone_is_repaired_and_hinders_nothing_else():
     assert "could not have learned about 'Quote Sent' yet" in held.reason
 
 
+def test_messages_that_cannot_be_read_are_repaired_not_learned_from():
+    held = decide(policy.delivered({}, {}, {"quarantine": UNREAD}), BOOK, scored=1_000, plan=READY)
+    assert held.decision == "hold"
+    assert "Messages cannot be read" in held.reason
+
+
 def test_without_the_journeys_own_events_nothing_can_be_learned():
     held = decide([Cause("event_silent", "Deal Won", True, SILENT.numbers)], BOOK, scored=1_000, plan=READY)
     assert held.decision == "hold"
@@ -144,7 +152,7 @@ def test_every_cause_can_be_said_in_words():
         *policy.delivered(
             {"source=Fair": {"last": "2026-01-01", "missed": 9}},
             {"Visited": USUAL},
-            dict.fromkeys(("bots", "late_events", "duplicates"), USUAL),
+            dict.fromkeys(("bots", "late_events", "duplicates"), USUAL) | {"quarantine": UNREAD},
         ),
         Cause("score", "probability", True, {"psi": 0.3, "moved": -2.0}),
         Cause("inputs", "all columns", True, {"columns": 4}),

@@ -73,6 +73,7 @@ def test_a_model_that_ranks_below_its_promise_is_to_be_watched():
 # --- words -------------------------------------------------------------------------------------------------------
 
 
+BROKEN = {"kind": "calibration", "name": "observed_to_expected", "value": 0.48, "low": 0.3, "high": 0.66}
 CAUSES = [
     SCORE, WINS, SILENT, WINS | {"name": "source=Webinar"}, SCORE | {"moved": 0.2},
     {"kind": "event_new", "name": "New", "first": "2025-03-01T00:00:00Z", "leads": 12},
@@ -83,7 +84,8 @@ CAUSES = [
     {"kind": "inputs", "name": "share of columns", "share": 0.31},
     {"kind": "column", "name": "count__x", "psi": 0.4},
     {"kind": "slice", "name": "source=Webinar", "leads": 200, "observed": 9, "expected": 30.2},
-    {"kind": "calibration", "name": "observed_to_expected", "value": 0.48, "low": 0.3, "high": 0.66},
+    BROKEN,
+    {"kind": "quarantine", "name": "all events", "value": 40, "source": "http", "reason": "time"},
     *({"kind": kind, "name": "x"} for kind in ("bots", "late_events", "quarantine", "duplicates", "estimate")),
 ]  # fmt: skip
 
@@ -117,8 +119,13 @@ def test_every_kind_of_cause_has_words_in_both_languages():
 def test_what_a_sentence_says_is_what_was_measured():
     words = Words("fr")
     ratio = "Pour chaque vente attendue, il y en a eu 0,48 (entre 0,3 et 0,66)."
-    assert told(Cause.model_validate(CAUSES[-6]), words) == ratio
+    assert told(Cause.model_validate(BROKEN), words) == ratio
     assert told(Cause.model_validate(WINS), Words("en")) == "21 leads were won where the model expected 40."
+    unread = next(one for one in CAUSES if one["kind"] == "quarantine")
+    assert (
+        told(Cause.model_validate(unread), Words("en"))
+        == "More messages than usual cannot be read. Most come from “http”. What is wrong most often: their times."
+    )
     silent = "No “Quote Requested” has come since 1 Mar 2025; about 12 leads should have sent one. "
     assert told(Cause.model_validate(SILENT), Words("en")) == silent + "Is it called “Quote Asked” now?"
 
