@@ -38,9 +38,11 @@ from veraison.playbook_file import load_playbook
 from veraison.settings import Workspace
 
 RESULTS = Path(__file__).parent / "results" / "renewals.json"
-DRIFT, DRIFT_WEEK, LAST_WEEK = "price", 12, 40
+DRIFT, DRIFT_WEEK, LAST_WEEK = "price", 4, 20
+LEADS = 10_000
+"""New leads a year of a simulated market."""
 EVERY = 4
-AFTER = ((1, 8), (9, 16), (1, 24))
+AFTER = ((1, 8), (9, 16))
 """Weeks after the shift of which the mean is told."""
 OLIST_LEARNED, OLIST_WEEKS = 240, 24
 
@@ -150,13 +152,15 @@ def _mean_of(gain: Floats) -> Callable[[np.ndarray], float]:
     return lambda rows: float(gain[rows].mean())
 
 
-def simulated(seed: int) -> list[Result]:
+def simulated(seed: int, leads: int) -> list[Result]:
     """A market whose prices rise; conversion halves."""
     with tempfile.TemporaryDirectory() as folder:
         where = Path(folder)
         weeks = LAST_WEEK + 6
-        calm = watched(where, seed=seed, weeks=weeks)
-        for drift, market in disturbed(where, calm, [DRIFT], seed=seed, week=DRIFT_WEEK, weeks=weeks):
+        calm = watched(where, seed=seed, weeks=weeks, leads_a_year=leads)
+        for drift, market in disturbed(
+            where, calm, [DRIFT], seed=seed, week=DRIFT_WEEK, weeks=weeks, leads_a_year=leads
+        ):  # fmt: skip
             return lived(f"{drift}_{seed}", market, DRIFT_WEEK, LAST_WEEK, AFTER)
     return []
 
@@ -178,8 +182,9 @@ def olist() -> list[Result]:
 def main(arguments: list[str] | None = None) -> int:
     asked = argparse.ArgumentParser(prog="python -m benchmarks.renewals", description=__doc__.partition("\n")[0])
     asked.add_argument("--seeds", type=int, default=3, help="simulated markets, from seed 1 on")
+    asked.add_argument("--leads", type=int, default=LEADS, help="new leads a year of each")
     given = asked.parse_args(arguments)
-    results = [line for seed in range(1, given.seeds + 1) for line in simulated(seed)] + olist()
+    results = [line for seed in range(1, given.seeds + 1) for line in simulated(seed, given.leads)] + olist()
     table = Table(title="Log-loss with the loop, without, and with a new model every month")
     for heading in ("case", "metric", "loop", "never", "monthly", "95 %"):
         table.add_column(heading, justify="left" if heading in ("case", "metric") else "right")

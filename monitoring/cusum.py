@@ -41,12 +41,14 @@ class Control:
     season : (t, p) gamma shapes of what the season of each week is the sum of, place p being a week of the year before;
              weeks that share places share their luck. A row of zeros is a season known to be 1
     member : (s, c) 1.0 where a cell is part of a series
+    later  : gamma shape of the later factor
     """
 
     mean: Floats
     level: Floats
     season: Floats
     member: Floats
+    later: float = LATER
 
     @property
     def expected(self) -> Floats:
@@ -59,7 +61,7 @@ class Control:
         """(s,) gamma shape of a series' level before any week: squared coefficients of variation add up."""
         weight = self.mean.sum(axis=0)
         own = (weight**2 / self.level) @ self.member.T / (weight @ self.member.T) ** 2
-        found: Floats = 1 / (own + 1 / LATER)
+        found: Floats = 1 / (own + 1 / self.later)
         return found
 
 
@@ -150,7 +152,9 @@ def drawn(control: Control, *, paths: int, seed: int) -> Floats:
     """(paths, t, s) counts of every series that control may bring."""
     rng = np.random.default_rng(seed)
     cells = control.mean.shape[1]
-    level = rng.gamma(control.level, 1 / control.level, (paths, cells)) * rng.gamma(LATER, 1 / LATER, (paths, 1))
+    level = rng.gamma(control.level, 1 / control.level, (paths, cells)) * rng.gamma(
+        control.later, 1 / control.later, (paths, 1)
+    )
     place = control.season.max(axis=0, initial=0.0)
     share = np.divide(control.season, place, out=np.zeros_like(control.season), where=place > 0)
     known = control.season.sum(axis=1)

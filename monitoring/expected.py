@@ -13,6 +13,7 @@ conversions where the playbook names them: they come earlier and there are more 
 leads shows there first.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ from monitoring.cusum import Control
 from monitoring.weeks import EVENTS, WEEK, Weeks, completeness, outcomes, weekly
 from training.bundle import Bundle
 from training.landmarks import Bools
+from training.levels import Level
 from veraison.playbook import Playbook
 
 ALL = "all"
@@ -52,6 +54,7 @@ class Series:
     name             : `ALL` or the source
     event            : ``converted`` or ``ready``
     expected         : by the champion, corrected by level, season and what can be known yet
+    promised         : the same without the level: what its chances say
     low, high        : 95 % interval of the count in control
     down, up         : sums of evidence for fewer, for more; an alarm where they pass their limits
     """
@@ -60,6 +63,7 @@ class Series:
     event: str
     expected: Floats
     observed: Floats
+    promised: Floats
     low: Floats
     high: Floats
     down: Floats
@@ -140,18 +144,22 @@ def conversions(
     """Score the weeks that are needed at a moment and judge them; None where no week since the snapshot is over."""
     since = max(snapshot, as_of - YEAR * WEEK) - (YEAR + 1) * WEEK
     weeks = weekly(log, champion, playbook, since=since, until=as_of, threads=threads)
-    return judge(log, weeks, playbook, snapshot=snapshot, as_of=as_of)
+    return judge(log, weeks, playbook, snapshot=snapshot, as_of=as_of, levels=champion.levels)
 
 
-def judge(log: EventLog, weeks: Weeks, playbook: Playbook, *, snapshot: int, as_of: int) -> Conversions | None:
+def judge(
+    log: EventLog, weeks: Weeks, playbook: Playbook, *, snapshot: int, as_of: int, levels: Sequence[Level] = ()
+) -> Conversions | None:
     """Hold the weeks since the snapshot against what the champion expected, as known at a moment.
 
     weeks   : scored by the champion, from a year before the snapshot on; those that are not over yet do not count
-    Returns : None where no week since the snapshot is over
+    levels  : that the champion was set to after its snapshot: only what came later is held against them
+    Returns : None where no week since is over
     """
     weeks = weeks.until(as_of)
     newest = len(weeks.starts)
-    first = max(int(np.searchsorted(weeks.starts, snapshot)), newest - YEAR)
+    judged_from = max([snapshot, *(one.learned for one in levels)])
+    first = max(int(np.searchsorted(weeks.starts, judged_from)), newest - YEAR)
     past = int(np.searchsorted(weeks.starts + WEEK, snapshot, side="right"))
     if first >= newest:
         return None
@@ -170,20 +178,45 @@ def judge(log: EventLog, weeks: Weeks, playbook: Playbook, *, snapshot: int, as_
     series = []
     for place, event in enumerate(events):
         learned = slice(max(past - YEAR, 0), past)
-        shape = PRIOR + counted[place][learned].sum(axis=0)
-        level = shape / (PRIOR + promised[place][learned].sum(axis=0))
-        mean = np.maximum(promised[place][first:newest] * level * season[:, None], _TINY)
-        control = Control(mean, shape, share, member)
+        due = promised[place][first:newest] * season[:, None]
+        past_level = _past_level(counted[place][learned], promised[place][learned])
+        level, shape, later = _since(levels, event, names, *past_level)
+        control = Control(np.maximum(due * level, _TINY), shape, share, member, later)
         found = cusum.watch(counted[place][first:newest], control, alarms=alarms, seed=playbook.training.seed)
-        series += _series(event, names, counted[place][first:newest] @ member.T, found)
+        series += _series(event, names, counted[place][first:newest] @ member.T, due @ member.T, found)
     order = sorted(range(len(series)), key=lambda one: (one % len(names) > 0, one // len(names)))
     return Conversions(weeks.starts[first:], [series[one] for one in order])
 
 
-def _series(event: str, names: list[str], observed: Floats, found: cusum.Sums) -> list[Series]:
+def _past_level(counted: Floats, promised: Floats) -> tuple[Floats, Floats, float]:
+    """(c,) the level of each cell in (t, c) weeks, the gamma shape of what is known of it, and the level of all."""
+    shape = PRIOR + counted.sum(axis=0)
+    return shape / (PRIOR + promised.sum(axis=0)), shape, (PRIOR + counted.sum()) / (PRIOR + promised.sum())
+
+
+def _since(
+    levels: Sequence[Level], event: str, names: list[str], level: Floats, shape: Floats, of_all: float
+) -> tuple[Floats, Floats, float]:
+    """Level and gamma shape of each cell, and the shape of what all share, once the champion was set to levels.
+
+    What a level was learned from says where its cell stands, so what the year before the snapshot said is over for it.
+    """
+    level, shape, later = level.copy(), shape.copy(), cusum.LATER
+    for one in levels:
+        if one.event != event:
+            continue
+        if one.name == ALL:
+            level, later = level / of_all, min(later, PRIOR + one.observed)
+        elif (name := one.name.partition("=")[2]) in names:
+            cell = names.index(name)
+            level[cell], shape[cell] = 1.0, PRIOR + one.observed
+    return level, shape, later
+
+
+def _series(event: str, names: list[str], observed: Floats, due: Floats, found: cusum.Sums) -> list[Series]:
     mean, shape = found.known.mean, found.known.shape
     low, high = (nbinom.ppf(level, shape, shape / (shape + mean)) for level in (0.025, 0.975))
-    columns = (mean, observed, low, high, found.down, found.up, found.down_limit, found.up_limit)
+    columns = (mean, observed, due, low, high, found.down, found.up, found.down_limit, found.up_limit)
     return [Series(name, event, *(column[:, place] for column in columns)) for place, name in enumerate(names)]
 
 

@@ -5,7 +5,8 @@ In this order, of which the first that applies is done:
 1. a renewal that was broken off is gone on with, at the moment at which it began;
 2. a promoted model that fell below the guard makes room for its predecessor;
 3. the policy decides (monitoring.policy), unless there is a reason to wait (monitoring.patience);
-4. on ``retrain`` a renewal begins (monitoring.renewal).
+4. on ``retrain`` a renewal begins (monitoring.renewal), and on ``recalibrate`` one that trains nothing
+   (monitoring.recalibration).
 """
 
 from collections.abc import Callable
@@ -13,7 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from data.events import isoformat, parse_instant
-from monitoring import gate, guard, patience, performance, policy, progress, renewal
+from monitoring import gate, guard, patience, performance, policy, progress, recalibration, renewal
+from monitoring.expected import Conversions
 from monitoring.performance import Matured
 from monitoring.policy import Cause, Decision
 from monitoring.progress import Work
@@ -37,6 +39,7 @@ class Outcome:
     window: dict[str, Any] | None = None
     shadow: dict[str, Any] | None = None
     guard: dict[str, Any] | None = None
+    levels: list[dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Seen:
     matured   : landmarks of leads created since the champion's snapshot, whose outcomes are known
     snapshot  : the champion's, microseconds UTC
     learnable : names of the structural causes that a challenger of a snapshot would know
+    weeks     : conversions week by week, None where no week is over
     back      : in words, that the predecessor serves again because the champion could not be loaded
     """
 
@@ -56,6 +60,7 @@ class Seen:
     matured: Matured
     snapshot: int
     learnable: Callable[[int], frozenset[str]]
+    weeks: Conversions | None = None
     back: str | None = None
 
 
@@ -109,14 +114,31 @@ def _waiting(wait: patience.Wait, champion: str) -> Outcome:
 
 
 def _decide(work: Work, champion: Bundle, seen: Seen, as_of: int) -> Outcome:
-    """What the policy decides; on ``retrain`` a renewal."""
+    """What the policy decides; on ``retrain`` and ``recalibrate`` a renewal."""
     since = onset(seen.causes)
     plan = plan_for(work, seen, since, as_of)
     judgement = policy.decide(seen.causes, work.playbook, scored=seen.scored, plan=plan)
+    if policy.level_helps(seen.causes, work.playbook, judgement.decision):
+        found = _recalibrated(work, champion, seen, since, as_of)
+        if found is not None:
+            return found
     if judgement.decision != "retrain" or plan.before is None:
         return Outcome(judgement.decision, judgement.reason, champion.version)
     words = [cause.sentence() for cause in seen.causes if cause.acts]
     begun = progress.begin(work, champion, as_of=as_of, before=plan.before, onset=since, causes=words)
+    return _renewed(renewal.carry_on(work, begun, champion, as_of=as_of))
+
+
+def _recalibrated(work: Work, champion: Bundle, seen: Seen, since: int | None, as_of: int) -> Outcome | None:
+    """A renewal that sets the champion to another level; None where none is shown to be better."""
+    weighed = recalibration.weigh(seen.weeks, champion, trait=work.playbook.monitoring.source, as_of=as_of)
+    if not weighed:
+        return None
+    words = [cause.sentence() for cause in seen.causes if cause.acts]
+    levels = [one.to_dict() for one in weighed]
+    begun = progress.begin(
+        work, champion, as_of=as_of, before=seen.snapshot, onset=since, causes=words, levels=levels
+    )  # fmt: skip
     return _renewed(renewal.carry_on(work, begun, champion, as_of=as_of))
 
 
@@ -150,7 +172,7 @@ def plan_for(work: Work, seen: Seen, since: int | None, as_of: int) -> policy.Pl
 
 def _renewed(found: renewal.Renewal) -> Outcome:
     return Outcome(
-        decision="hold" if found.failed else "retrain",
+        decision="hold" if found.failed else "retrain" if found.levels is None else "recalibrate",
         reason=found.sentence,
         champion=found.champion,
         action=found.action,
@@ -160,4 +182,5 @@ def _renewed(found: renewal.Renewal) -> Outcome:
         gate=found.gate,
         window=found.window,
         shadow=found.shadow,
+        levels=found.levels,
     )

@@ -1,8 +1,9 @@
-"""The written policy: what was seen becomes causes, and causes become one of three decisions.
+"""The written policy: what was seen becomes causes, and causes become one of four decisions.
 
-``none``    nothing was seen that calls for a new model
-``hold``    something was, but there is too little to act on yet, or it is not a new model that would help
-``retrain`` something was, and enough new outcomes have matured to learn from and to judge on
+``none``        nothing was seen that calls for a new model
+``hold``        something was, but there is too little to act on yet, or it is not a new model that would help
+``recalibrate`` another number of leads converts than expected: the same model is set to that level
+``retrain``     something was, and enough new outcomes have matured to learn from and to judge on
 
 Every rule is here and nowhere else; the numbers are the playbook's ``[monitoring]``.
 """
@@ -21,7 +22,7 @@ from monitoring.volumes import EVERYTHING, Numbers, Structure
 from training.bundle import Bundle
 from veraison.playbook import Monitoring, Playbook
 
-Decision = Literal["none", "hold", "retrain"]
+Decision = Literal["none", "hold", "recalibrate", "retrain"]
 SHOWN_COLUMNS = 5
 
 
@@ -106,6 +107,8 @@ _WORDS: dict[str, Callable[[Cause], str]] = {
     ),
     "column": lambda c: f"the column {c.name} has drifted (PSI {c.numbers['psi']:.2f})",
 }
+LEVEL = {"conversions", "calibration"}
+"""What another level of the same chances may mend."""
 STRUCTURAL = ("event_silent", "event_new", "category_new")
 FAULTS = {
     "bots": "Bots are in the data: a new model would learn from them. Keep them out at the source.",
@@ -256,6 +259,20 @@ def decide(causes: list[Cause], playbook: Playbook, *, scored: int, plan: Plan) 
     return Judgement("hold", reason) if reason else Judgement("retrain", "A challenger is trained.")
 
 
+def level_helps(causes: list[Cause], playbook: Playbook, decided: Decision) -> bool:
+    """Whether the champion at another level is an answer: where nothing is to be repaired first, and either nothing but
+    the level is wrong or what else is cannot be learned yet.
+
+    decided : what `decide` says of the same causes
+    """
+    acting = [cause for cause in causes if cause.acts]
+    kinds = {cause.kind for cause in acting}
+    wanted = playbook.monitoring.recalibrate and "conversions" in kinds
+    if not wanted or _to_repair(acting) or _broken(acting, playbook):
+        return False
+    return decided == "hold" or kinds <= LEVEL
+
+
 def _to_repair(acting: list[Cause]) -> str | None:
     """What is to be repaired first, as no model could help; None where nothing is."""
     if EVERYTHING in [cause.name for cause in acting]:
@@ -268,8 +285,7 @@ def _to_repair(acting: list[Cause]) -> str | None:
 
 def _why_wait(acting: list[Cause], playbook: Playbook, plan: Plan) -> str | None:
     """Why a challenger trained now would not help, or could not be judged; None where it would and could."""
-    rules, own = playbook.monitoring, journey_events(playbook)
-    broken = [cause.name for cause in acting if cause.kind == "event_silent" and cause.name in own]
+    rules, broken = playbook.monitoring, _broken(acting, playbook)
     if broken:
         return (
             f"The journey itself rests on {', '.join(map(repr, broken))}: without it there is nothing to learn. Repair "
@@ -290,6 +306,12 @@ def _why_wait(acting: list[Cause], playbook: Playbook, plan: Plan) -> str | None
             "outcomes unseen, and only they know of it."
         )
     return None
+
+
+def _broken(acting: list[Cause], playbook: Playbook) -> list[str]:
+    """The journey's own events that fell silent."""
+    own = journey_events(playbook)
+    return [cause.name for cause in acting if cause.kind == "event_silent" and cause.name in own]
 
 
 def _too_few(plan: Plan, rules: Monitoring) -> str:

@@ -14,7 +14,7 @@ from training.bundle import Bundle
 from training.registry import Registry
 from veraison.playbook import Playbook
 
-FOLDER, BUNDLE = "renewal", "bundle"
+FOLDER = "renewal"
 STARTED, WINDOW, TRAINED, JUDGED = "started", "window", "trained", "judged"
 REGISTERED, BESIDE, SHADOW, SETTLED = "registered", "beside", "shadow", "settled"
 Fate = Literal["promoted", "asks", "kept", "abandoned"]
@@ -79,6 +79,12 @@ class Begun:
         text = self.steps[STARTED]["onset"]
         return None if text is None else parse_instant(text)
 
+    @property
+    def levels(self) -> list[dict[str, Any]] | None:
+        """The levels that the champion is set to (monitoring.recalibration); None where a challenger is trained."""
+        found: list[dict[str, Any]] | None = self.steps[STARTED].get("levels")
+        return found
+
 
 def renewals(read: Read) -> list[Begun]:
     """Every renewal of which the journal tells, oldest first; a step that was done twice counts as it was last done."""
@@ -103,19 +109,21 @@ def unfinished(read: Read) -> Begun | None:
 
 
 def begin(
-    work: Work, champion: Bundle, *, as_of: int, before: int, onset: int | None, causes: list[str]
+    work: Work, champion: Bundle, *, as_of: int, before: int, onset: int | None, causes: list[str],
+    levels: list[dict[str, Any]] | None = None,
 ) -> Begun:  # fmt: skip
     """Write down that a renewal begins.
 
     as_of, before, onset : microseconds UTC; of the run, of the challenger's snapshot, of the drift
     causes               : what calls for it, in words
+    levels               : what the champion is set to, where nothing is trained
     """
     work.go_on(STARTED)
     facts = f"{champion.version} {as_of} {work.playbook.fingerprint}"
     name = f"{isoformat(as_of)[:10]}-{hashlib.sha256(facts.encode()).hexdigest()[:8]}"
     again = sum(one.name.startswith(name) for one in renewals(work.journal.read()))
     begun = Begun(f"{name}-{again + 1}" if again else name)
-    numbers = {
+    numbers: dict[str, Any] = {
         "as_of": isoformat(as_of),
         "before": isoformat(before),
         "onset": None if onset is None else isoformat(onset),
@@ -123,6 +131,8 @@ def begin(
         "playbook": work.playbook.fingerprint,
         "causes": causes,
     }
+    if levels is not None:
+        numbers["levels"] = levels
     return done(work, begun, STARTED, as_of, numbers)
 
 

@@ -11,29 +11,24 @@
 ``settled``    its fate: promoted, asks (waits for a person), kept (as challenger; the champion stays) or abandoned
 =============  =====================================================================================================
 
+A renewal that only sets the champion to another level (monitoring.recalibration) has its figures from the weeks that
+raised the alarm: they stand in ``started``, and there is no ``window`` and no ``judged``.
+
 A step begins from what the steps before it wrote, all at the moment at which the renewal began. So whoever goes on
 after ``kill -9`` at any instant gets the same model, the same figures and the same fate; at worst the step that was
-under way is done again. What is promoted is the very artefact that passed the gate: the files of ``bundle`` under the
-version that stands in the journal. It is never trained again on the days it was judged on: nobody would have judged
-that model.
+under way is done again. What is promoted is the very artefact that was judged: the files of ``bundle`` under the
+version that stands in the journal.
 """
 
-import json
-import shutil
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from data.events import MICROS_PER_DAY, isoformat, parse_instant
-from data.record import banded
-from monitoring import performance, window
-from monitoring.gate import Gate, compare
-from monitoring.performance import Matured
+from monitoring import challenger, performance, recalibration, retraining
+from monitoring.gate import Gate
 from monitoring.progress import (
     BESIDE,
-    BUNDLE,
-    FOLDER,
     JUDGED,
     REGISTERED,
     SETTLED,
@@ -46,11 +41,7 @@ from monitoring.progress import (
     done,
 )
 from monitoring.shadow import score_beside
-from training.audit.finding import refuse
-from training.audit.histories import audit_log
 from training.bundle import Bundle
-from training.fit import fit, training_set
-from training.landmarks import landmarks
 from training.registry import CHALLENGER, CHAMPION
 from veraison.errors import ModelError, RegistryError, TrainingError
 
@@ -59,7 +50,10 @@ Action = Literal["promoted", "waits", "asks"]
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """How far a renewal is. `action` is what it did to the model that serves, or waits for."""
+    """How far a renewal is. `action` is what it did to the model that serves, or waits for.
+
+    levels : what the champion is set to, where that is all; each with its evidence
+    """
 
     name: str
     champion: str
@@ -71,6 +65,7 @@ class Renewal:
     gate: dict[str, Any] | None = None
     window: dict[str, Any] | None = None
     shadow: dict[str, Any] | None = None
+    levels: list[dict[str, Any]] | None = None
 
 
 def carry_on(work: Work, begun: Begun, champion: Bundle, *, as_of: int) -> Renewal:
@@ -79,7 +74,7 @@ def carry_on(work: Work, begun: Begun, champion: Bundle, *, as_of: int) -> Renew
     champion : the bundle it was begun against
     as_of    : the moment of this run, microseconds UTC; only how long a shadow has lasted goes by it
     """
-    for name, do in _STEPS.items():
+    for name, do in (_TRAINING if begun.levels is None else _RECALIBRATION).items():
         if begun.fate is not None:
             break
         if name in begun.steps:
@@ -115,7 +110,7 @@ def why_abandon(work: Work, begun: Begun, serving: str) -> str | None:
         return "the playbook has changed since it began"
     if TRAINED in begun.steps and REGISTERED not in begun.steps:
         try:
-            _bundle(work, begun)
+            challenger.kept(work, begun)
         except ModelError as problem:
             return f"the challenger it had trained is gone: {problem}"
     return None
@@ -125,74 +120,27 @@ class Unloadable(Exception):  # noqa: N818 (a finding about a challenger, told i
     """A challenger that cannot be loaded, or cannot score: it never serves."""
 
 
-def _choose(work: Work, begun: Begun, champion: Bundle, as_of: int) -> dict[str, Any]:
-    before = begun.before
-    found = window.choose(work.log, work.playbook, before=before, onset=begun.onset, threads=work.threads, say=work.say)
-    work.say(f"learning from {found.name}: {found.reason}")
-    return found.to_dict()
-
-
-def _train(work: Work, begun: Begun, champion: Bundle, as_of: int) -> dict[str, Any]:
-    before, since = begun.before, begun.steps[WINDOW]["since"]
-    work.say(f"training a challenger on what was known before {isoformat(before)}")
-    data = training_set(work.log, work.playbook, before=before, since=None if since is None else parse_instant(since))
-    refuse(audit_log(work.log, work.playbook, data, before=before), work.playbook.training.allow_leaks, work.say)
-    bundle = fit(data, work.playbook, before=before, base_odds=champion.base_odds, threads=work.threads)
-    folder = _folder(work, begun)
-    fresh = folder / f".{BUNDLE}"
-    shutil.rmtree(fresh, ignore_errors=True)
-    bundle.save(fresh)
-    shutil.rmtree(folder / BUNDLE, ignore_errors=True)
-    fresh.rename(folder / BUNDLE)
-    return {"version": bundle.version, "landmarks": len(data.every), "converted": data.converted}
-
-
-def _judge(work: Work, begun: Begun, champion: Bundle, as_of: int) -> dict[str, Any]:
-    work.say("comparing champion and challenger on outcomes neither has seen")
-    challenger, unseen = _bundle(work, begun), judged_on(work, begun)
-    seed, primary = work.playbook.training.seed, work.playbook.horizons.primary
-    old, new = (performance.chances(work.log, one, unseen, primary, work.threads) for one in (champion, challenger))
-    found = compare(unseen.happened, unseen.person, old, new, work.playbook.monitoring, seed=seed)
-    past = banded(unseen.person, unseen.pairs.as_of, challenger.score_of(new), new, unseen.happened, primary)
-    record: dict[str, Any] = {
-        "gate": asdict(found),
-        "champion": {"version": champion.version} | performance.figures(unseen, old, seed=seed),
-        "challenger": {"version": challenger.version} | performance.figures(unseen, new, seed=seed),
-    }
-    text = json.dumps(record, indent=1, ensure_ascii=False)
-    folder = _folder(work, begun) / _REPORT
-    folder.mkdir(exist_ok=True)
-    (folder / "gate.json").write_text(text, encoding="utf-8")
-    return record | {"record": past.to_dict()}
-
-
-def judged_on(work: Work, begun: Begun) -> Matured:
-    """The rows of the gate: leads created since the challenger's snapshot, at moments since the onset of the drift."""
-    at = begun.as_of
-    pairs = landmarks(work.log, work.playbook, before=at)
-    found = performance.matured(work.log, work.playbook, pairs, born_after=begun.before, at=at)
-    onset = begun.onset
-    return found if onset is None else found[found.pairs.as_of >= onset]
-
-
 def _register(work: Work, begun: Begun, champion: Bundle, as_of: int) -> dict[str, Any]:
     work.say("registering the challenger")
-    judged = begun.steps[JUDGED]
-    bundle = _bundle(work, begun)
-    bundle = replace(bundle, facts=bundle.facts | {"record": judged["record"]})
+    bundle = challenger.kept(work, begun)
+    facts = {"as_of": bundle.facts["as_of"], "playbook": bundle.playbook.fingerprint}
+    metrics: Mapping[str, float]
+    if begun.levels is None:
+        judged = begun.steps[JUDGED]
+        bundle = replace(bundle, facts=bundle.facts | {"record": judged["record"]})
+        params = facts | {"window": begun.steps[WINDOW]["name"]}
+        metrics = performance.named(judged["challenger"], work.playbook.horizons.primary) | {
+            f"gate_{name}": float(value) for name, value in judged["gate"].items()
+        }
+    else:
+        params = facts | {"recalibrated": begun.champion}
+        metrics = recalibration.figures(begun.levels)
     known = next((one for one in work.registry.versions() if one.version == bundle.version), None)
     if known is None:
+        reports = challenger.folder(work, begun) / challenger.REPORT
         known = work.registry.register(
-            bundle,
-            metrics=performance.named(judged["challenger"], work.playbook.horizons.primary)
-            | {f"gate_{name}": float(value) for name, value in judged["gate"].items()},
-            params={
-                "as_of": bundle.facts["as_of"],
-                "playbook": bundle.playbook.fingerprint,
-                "window": begun.steps[WINDOW]["name"],
-            },
-            reports=_folder(work, begun) / _REPORT,
-        )
+            bundle, metrics=metrics, params=params, reports=reports if reports.is_dir() else None
+        )  # fmt: skip
     if CHAMPION not in known.aliases:
         work.registry.assign(CHALLENGER, known.number)
     return {"number": known.number, "version": known.version}
@@ -214,9 +162,9 @@ def _shadow(work: Work, begun: Begun, champion: Bundle, as_of: int) -> dict[str,
     work.say("scoring with the challenger what was served")
     days = work.playbook.monitoring.shadow_days or work.playbook.monitoring.recent_days
     try:
-        challenger = work.registry.load(begun.steps[REGISTERED]["number"])
+        registered = work.registry.load(begun.steps[REGISTERED]["number"])
         served = work.served(begun.champion, until - days * MICROS_PER_DAY, until)
-        found = score_beside(work.log, work.playbook, challenger, served, work.threads)
+        found = score_beside(work.log, work.playbook, registered, served, work.threads)
     except RegistryError:
         raise  # tried again by the next run
     except (ModelError, ValueError) as problem:
@@ -228,7 +176,7 @@ def _shadow(work: Work, begun: Begun, champion: Bundle, as_of: int) -> dict[str,
 
 def _settle(work: Work, begun: Begun, champion: Bundle, as_of: int) -> dict[str, Any]:
     number = begun.steps[REGISTERED]["number"]
-    shutil.rmtree(_folder(work, begun) / BUNDLE, ignore_errors=True)  # the registry has it
+    challenger.forget(work, begun)
     if not _passed(begun):
         return {"fate": "kept"}
     if work.playbook.monitoring.promote == "ask":
@@ -244,19 +192,7 @@ def _settle(work: Work, begun: Begun, champion: Bundle, as_of: int) -> dict[str,
 
 
 def _passed(begun: Begun) -> bool:
-    return bool(begun.steps[JUDGED]["gate"]["passed"])
-
-
-def _folder(work: Work, begun: Begun) -> Path:
-    return work.reports / FOLDER / begun.name
-
-
-def _bundle(work: Work, begun: Begun) -> Bundle:
-    """The challenger as it was trained; ModelError where its files are not what they were."""
-    bundle = Bundle.load(_folder(work, begun) / BUNDLE)
-    if bundle.version != begun.challenger:
-        raise ModelError(f"{bundle.version} lies there, {begun.challenger} was trained")
-    return bundle
+    return begun.levels is not None or bool(begun.steps[JUDGED]["gate"]["passed"])
 
 
 def _told(work: Work, begun: Begun) -> Renewal:
@@ -271,7 +207,7 @@ def _told(work: Work, begun: Begun) -> Renewal:
         "kept": end.get("problem") or f"{who} waits as challenger; the champion stays.",
         None: f"{who} scores beside the champion until {steps.get(BESIDE, {}).get('until', '')[:10]}.",
     }
-    said = Gate(**judged["gate"]).sentence(work.playbook.monitoring) if judged else ""
+    said = Gate(**judged["gate"]).sentence(work.playbook.monitoring) if judged else recalibration.sentence(begun.levels)
     return Renewal(
         name=begun.name,
         champion=begun.champion,
@@ -283,17 +219,12 @@ def _told(work: Work, begun: Begun) -> Renewal:
         gate=judged["gate"] if judged else None,
         window=steps.get(WINDOW),
         shadow=steps.get(SHADOW),
+        levels=begun.levels,
     )
 
 
-_REPORT = "report"
 _ACTIONS: dict[str | None, Action] = {"promoted": "promoted", "asks": "asks", None: "waits"}
-_STEPS: dict[str, Callable[[Work, Begun, Bundle, int], dict[str, Any] | None]] = {
-    WINDOW: _choose,
-    TRAINED: _train,
-    JUDGED: _judge,
-    REGISTERED: _register,
-    BESIDE: _beside,
-    SHADOW: _shadow,
-    SETTLED: _settle,
-}
+_Steps = dict[str, Callable[[Work, Begun, Bundle, int], dict[str, Any] | None]]
+_SERVING: _Steps = {REGISTERED: _register, BESIDE: _beside, SHADOW: _shadow, SETTLED: _settle}
+_TRAINING: _Steps = {WINDOW: retraining.choose, TRAINED: retraining.train, JUDGED: retraining.judge, **_SERVING}
+_RECALIBRATION: _Steps = {TRAINED: recalibration.relevel, **_SERVING}

@@ -39,6 +39,7 @@ class Verdict:
                   shadow), ``asks`` (a challenger waits for a person), ``rolled_back`` (the predecessor serves
                   again), or None
     renewal     : name of the renewal that the run worked at; its steps are lines of the journal
+    levels      : what the champion was set to, each with its evidence, where nothing was trained
     window, shadow, guard : figures of monitoring.window, monitoring.shadow and monitoring.guard, where measured
     """
 
@@ -60,6 +61,7 @@ class Verdict:
     guard: dict[str, Any] | None = None
     conversions: dict[str, Any] | None = None
     estimate: dict[str, Any] | None = None
+    levels: list[dict[str, Any]] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON, the decision first."""
@@ -74,6 +76,7 @@ class Verdict:
             "renewal": self.renewal,
             "message": self.message,
             "gate": self.gate,
+            "levels": self.levels,
             "window": self.window,
             "shadow": self.shadow,
             "guard": self.guard,

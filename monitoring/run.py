@@ -67,14 +67,15 @@ def monitor(
     seen = look(watched, as_of, html, threads=threads)
 
     say("measuring the champion where outcomes have matured")
-    new = performance.matured(store_log, playbook, pairs, born_after=snapshot, at=as_of)
+    at_this_level = pairs[pairs.as_of >= champion.known_until] if champion.levels else pairs
+    new = performance.matured(store_log, playbook, at_this_level, born_after=snapshot, at=as_of)
     figures, truth = _performance(store_log, champion, new, playbook, as_of, threads)
     promised = _promised(registry, registered, primary)
 
     say("counting the conversions of each week against those expected")
     weeks = expected.conversions(store_log, champion, playbook, snapshot=snapshot, as_of=as_of, threads=threads)
     unlabelled = estimate.estimate(
-        store_log, champion, playbook, pairs, snapshot=snapshot, as_of=as_of, threads=threads
+        store_log, champion, playbook, pairs, snapshot=champion.known_until, as_of=as_of, threads=threads
     )
 
     causes = [
@@ -93,7 +94,7 @@ def monitor(
         return volumes.learnable(seen.changed, seen.arrivals, its_features, snapshot=before)
 
     done = loop.act(
-        work, champion, loop.Seen(causes, seen.drift.scored, new, snapshot, learnable, back), as_of=as_of
+        work, champion, loop.Seen(causes, seen.drift.scored, new, snapshot, learnable, weeks, back), as_of=as_of
     )  # fmt: skip
     verdict = Verdict(
         decision=done.decision,
@@ -116,6 +117,7 @@ def monitor(
         window=done.window,
         shadow=done.shadow,
         guard=done.guard,
+        levels=done.levels,
     )
     report.write(verdict, reports)
     return verdict

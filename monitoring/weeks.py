@@ -5,7 +5,7 @@ of the week. Scores show what was known at their moment, whatever is known later
 judged again and again.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -89,6 +89,7 @@ def weekly(log: EventLog, champion: Bundle, playbook: Playbook, *, since: int, u
     """Score every whole week between two moments, with the features of each moment.
 
     Leads are followed as long as the model has learned to: until its last landmark, and its longest horizon after it.
+    A level that the champion was set to counts from when it was.
 
     since, until : microseconds UTC
     """
@@ -96,14 +97,26 @@ def weekly(log: EventLog, champion: Bundle, playbook: Playbook, *, since: int, u
     pairs = _pairs(log, playbook, starts)
     features = compute.batch(log, champion.feature_set, pairs.lead, pairs.as_of, pairs.started, threads=threads)
     left = (starts[pairs.week] + WEEK - pairs.as_of) / MICROS_PER_DAY
-    conversion, readiness = champion.hazards(features, threads)
-    chance = np.stack([within(*conversion, left), within(*readiness, left)], axis=1)
+    chance = _chances(champion, features, pairs.as_of, left, threads)
     chance[pairs.ready, 1] = np.nan
     if not playbook.has_readiness:
         chance[:, 1] = np.nan
     row = compute.trait_rows(log, champion.feature_set, [playbook.monitoring.source], pairs.lead, pairs.as_of)[:, 0]
     text = np.append(log.trait_text, -1)[row].astype(np.int64)
     return Weeks(starts, Scored(pairs.week, pairs.lead, pairs.as_of, pairs.young, text, chance), log.trait_texts)
+
+
+def _chances(champion: Bundle, features: Floats, as_of: Ints, left: Floats, threads: int) -> Floats:
+    """(n, 2) chances to convert, to become ready, within `left` days of each moment, at the levels known by then."""
+    known = sorted({one.learned for one in champion.levels})
+    turn = np.searchsorted(known, as_of, side="right")
+    found = np.empty((len(features), 2))
+    for count in range(len(known) + 1):
+        mine = np.flatnonzero(turn == count)
+        levels = tuple(one for one in champion.levels if one.learned in known[:count])
+        conversion, readiness = replace(champion, levels=levels).hazards(features[mine], threads)
+        found[mine] = np.stack([within(*conversion, left[mine]), within(*readiness, left[mine])], axis=1)
+    return found
 
 
 def within(edges: Floats, cumulative: Floats, days: Floats) -> Floats:

@@ -53,7 +53,7 @@ OBSERVED_TO_EXPECTED = _gauge("monitoring_observed_to_expected", "Conversions fo
 WEEK_OBSERVED = _gauge("monitoring_week_observed", "Conversions of the newest week of monitoring")
 WEEK_EXPECTED = _gauge("monitoring_week_expected", "Conversions that the model expected in that week")
 JOURNAL_UNREADABLE = _gauge("monitoring_journal_unreadable", "Lines of monitoring's journal that cannot be read")
-DECISIONS = ("none", "hold", "retrain")
+DECISIONS = ("none", "hold", "recalibrate", "retrain")
 _LIGHTS: dict[State, float] = {"good": 0, "watch": 1, "act": 2, "unknown": float("nan")}
 
 CLASSES = quarantine.CLASSES | {"erased"}

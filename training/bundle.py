@@ -17,17 +17,20 @@ import lightgbm as lgb
 import numpy as np
 import polars as pl
 
+from data.events import parse_instant
 from data.log import Floats
 from features.catalogue import FeatureSet
 from training import curve
 from training.distil import ExplainedModel
 from training.hazard import HazardModel
 from training.interval import IntervalModel
+from training.levels import Level, Levels
 from veraison.errors import ModelError
 from veraison.playbook import REMOVED, Playbook
 
-FORMAT = 2
-"""1: hazards whose clocks stand still (training.hazard); still read."""
+FORMAT = 3
+"""1: hazards whose clocks stand still (training.hazard); 2: without levels (training.levels). Both are still read; a
+bundle without levels is still written as 2."""
 MANIFEST = "manifest.json"
 _INTERVAL = "interval.txt"
 READY_LEVELS = (0.1, 0.5, 0.9)
@@ -63,6 +66,7 @@ class Bundle:
     reference : training landmarks as they looked, for drift: features, ``probability``
     saved_as  : the version it was saved under, None for one just trained: a later Véraison whose playbook knows more
                 keys, and would write other bytes, must go on calling it by its name
+    levels    : how many times as many outcomes come as the trees say, where that was found out later
     """
 
     playbook: Playbook
@@ -75,6 +79,7 @@ class Bundle:
     reference: pl.DataFrame = field(default_factory=pl.DataFrame)
     saved_as: str | None = None
     interval: IntervalModel | None = None
+    levels: tuple[Level, ...] = ()
 
     @cached_property
     def version(self) -> str:
@@ -85,6 +90,13 @@ class Bundle:
         for name, text in sorted(self._files().items()):
             content.update(f"{name}\x00{text}\x00".encode())
         return f"{str(self.facts.get('as_of', 'undated'))[:10]}-{content.hexdigest()[:10]}"
+
+    @property
+    def known_until(self) -> int:
+        """The moment, microseconds UTC, from which on outcomes are news to it: of its training snapshot, or later, that
+        since which its levels hold.
+        """
+        return max([parse_instant(self.facts["as_of"]), *(one.onset for one in self.levels)])
 
     @property
     def horizon_names(self) -> list[str]:
@@ -104,7 +116,7 @@ class Bundle:
             width = len(self.feature_set.names)
             shapes = (0, width), (0, len(self.playbook.horizons.days)), (0, 2), (0, 3)
             return Prediction(np.empty(0), 0.0, *(np.empty(shape) for shape in shapes))
-        log_odds, contributions, base = self.explained.contributions(features, threads)
+        log_odds, contributions, base = self._levels.contributions(self.explained, features, threads)
         probability, bent = self._bent(features, log_odds, threads)
         edges, ripening = self._ripening(features, bent, threads)
         ready = np.empty((count, len(READY_LEVELS)))
@@ -120,7 +132,7 @@ class Bundle:
         It ends with the longest horizon; readiness is conversion where the playbook names no event for it.
         """
         features = np.ascontiguousarray(features, dtype=np.float64)
-        _, bent = self._bent(features, self.explained.log_odds(features, threads), threads)
+        _, bent = self._bent(features, self._levels.log_odds(self.explained, features, threads), threads)
         edges, ripening = self._ripening(features, bent, threads)
         return edges, -np.expm1(-ripening)
 
@@ -130,8 +142,12 @@ class Bundle:
         ``-expm1(-H)`` is the chance by then; at a horizon it is that of `predict`.
         """
         features = np.ascontiguousarray(features, dtype=np.float64)
-        _, bent = self._bent(features, self.explained.log_odds(features, threads), threads)
+        _, bent = self._bent(features, self._levels.log_odds(self.explained, features, threads), threads)
         return (self.conversion.edges, bent), self._ripening(features, bent, threads)
+
+    @cached_property
+    def _levels(self) -> Levels:
+        return Levels(self.levels, self.feature_set)
 
     def _bent(self, features: Floats, log_odds: Floats, threads: int) -> tuple[Floats, Floats]:
         """(n, h) chances of conversion, and (n, edges) the cumulative hazard that goes through the explained one."""
@@ -149,6 +165,7 @@ class Bundle:
         edges = np.union1d(self.conversion.edges, self.readiness.edges)
         ripening = np.empty((len(features), len(edges)))
         own = self.readiness.cumulative(features, threads)
+        self._levels.raise_hazard(features, own)
         curve.no_later_than(self.readiness.edges, own, self.conversion.edges, bent, edges, ripening)
         return edges, ripening
 
@@ -194,7 +211,7 @@ class Bundle:
             for name, digest in manifest["files"].items():
                 if _digest(folder / name) != digest:
                     raise ValueError(f"{name} is not as it was written")
-            return Bundle(
+            found = Bundle(
                 playbook=Playbook.model_validate(_as_now(core["playbook"])),
                 feature_set=FeatureSet.from_json(core["feature_set"]),
                 conversion=_load_hazard(folder, "conversion", core),
@@ -205,22 +222,27 @@ class Bundle:
                 reference=pl.read_parquet(folder / "reference.parquet"),
                 saved_as=str(manifest["version"]),
                 interval=_load_interval(folder, manifest["files"]),
+                levels=tuple(Level(**one) for one in core.get("levels", ())),
             )
+            _ = found._levels  # a level that means nothing to this model is found out now
         except _UNREADABLE as error:
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise ModelError(
                 f"the model in {folder} cannot be read ({reason}); train again with: veraison train"
             ) from error
+        return found
 
     def _files(self) -> dict[str, str]:
         core = {
-            "format": FORMAT,
+            "format": FORMAT if self.levels else 2,
             "playbook": json.loads(self.playbook.model_dump_json()),
             "feature_set": self.feature_set.to_json(),
             "base_odds": self.base_odds,
             "conversion": _hazard_json(self.conversion),
             "readiness": _hazard_json(self.readiness),
         }
+        if self.levels:
+            core["levels"] = [one.to_dict() for one in self.levels]
         files = {
             "bundle.json": json.dumps(core, indent=1, ensure_ascii=False),
             "conversion.txt": _booster_text(self.conversion.booster),

@@ -59,7 +59,7 @@ class ExplainedModel:
         """(n,) log-odds, (n, f) contributions and the base; ``log-odds == base + contributions``, added in order."""
         phi, base = self._explainer(features, threads), self._explainer.base
         z = np.empty(len(features))
-        _add_up(phi, base, z)
+        add_up(phi, base, z)
         return z, phi, base
 
     def log_odds(self, features: Floats, threads: int = 1) -> Floats:
@@ -76,7 +76,7 @@ class ExplainedModel:
 
 
 @numba.njit(cache=True, nogil=True)
-def _add_up(phi, base, z):  # type: ignore[no-untyped-def]  # numba infers
+def add_up(phi, base, z):  # type: ignore[no-untyped-def]  # numba infers
     """Row by row and from left to right, so that the sum has the same bits however many rows there are."""
     for row in range(len(phi)):
         total = base

@@ -284,6 +284,7 @@ class Monitoring(_Table):
     gate_outcomes   10    newest of them kept from the challenger, to compare it with the champion on
     gate_margin     0.01  log-loss by which the challenger may be worse, at the far end of its interval
     gate_ece        0.02  calibration error by which the challenger may be worse
+    recalibrate     true  where other numbers of leads convert than expected, set the model to that level at once
     promote         "auto"  what passes becomes the champion; "ask": it waits as challenger for a person
     shadow_days     0     days a challenger scores beside the champion before it serves; 0: the newest scores served are
                           scored again at once
@@ -304,6 +305,7 @@ class Monitoring(_Table):
     gate_outcomes: Whole = Field(default=10, ge=5)
     gate_margin: float = Field(default=0.01, ge=0, strict=True)
     gate_ece: float = Field(default=0.02, ge=0, strict=True)
+    recalibrate: bool = Field(default=True, strict=True)
     promote: Literal["auto", "ask"] = "auto"
     shadow_days: Whole = Field(default=0, ge=0, le=90)
     guard: float = Field(default=0.01, ge=0, strict=True)

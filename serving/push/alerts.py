@@ -21,7 +21,7 @@ from serving.verdicts import Journal, Line, Lines, Verdict
 def alerts(verdicts: Sequence[Line]) -> list[Line]:
     """The lines that somebody is to be told of.
 
-    A run that decided ``hold`` or ``retrain`` is told where the one before decided otherwise, or for other causes; a
+    A run that decided ``hold``, ``recalibrate`` or ``retrain`` is told where the one before decided otherwise, or for other causes; a
     model that was promoted or rolled back always.
     """
     found, before = [], None

@@ -21,7 +21,7 @@ class Verdict(Answer):
     """What one run of `veraison monitor` decided."""
 
     number: Count = said("Its line in the journal, from 1.", 12)
-    decision: str = said("`none`, `hold` or `retrain`.", "hold")
+    decision: str = said("`none`, `hold`, `recalibrate` or `retrain`.", "hold")
     causes: tuple[Cause, ...] = Field(description="What was seen.")
     as_of: AwareDatetime = said("The moment it stood at.", AT)
     champion: str = said("The model that served when the run began.", MODEL)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from monitoring.journal import Decided
     from monitoring.report import Verdict
 
-_COLOURS = {"none": "green", "hold": "yellow", "retrain": "magenta"}
+_COLOURS = {"none": "green", "hold": "yellow", "recalibrate": "magenta", "retrain": "magenta"}
 _DONE = {
     "promoted": "promoted",
     "waits": "in the shadow",

@@ -1,0 +1,237 @@
+"""Recalibration: evidence that chance seldom makes, levels that fit what came, a renewal that survives its crashes."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from data.events import parse_instant
+from monitoring import policy, recalibration, renewal
+from monitoring.expected import ALL, Conversions, conversions
+from monitoring.journal import Journal
+from monitoring.policy import Cause
+from monitoring.progress import Work, begin, unfinished
+from monitoring.recalibration import EVIDENCE, Weighed, evidence, weigh
+from tests import market
+from tests.histories import at, log_of
+from tests.monitoring.test_expected import BOOK, NOW, SNAPSHOT, events, judged
+from training.bundle import Bundle
+from training.levels import Level
+from training.registry import CHALLENGER, CHAMPION, Registered
+from veraison.playbook import Playbook
+
+
+def weighed(as_of: int = NOW) -> tuple[Conversions, list[Weighed]]:
+    found = judged(collapsed=True, as_of=as_of)
+    return found, weigh(found, market.bundle(), trait="country", as_of=as_of)
+
+
+# --- evidence ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mean", [0.3, 3.0, 30.0])
+def test_chance_seldom_makes_evidence_even_for_who_looks_every_week(mean: float):
+    rng = np.random.default_rng(3)
+    promised = np.full(26, mean)
+    ever = [
+        max(evidence(counts[:weeks], promised[:weeks]) for weeks in range(1, 27)) >= EVIDENCE
+        for counts in rng.poisson(mean, (400, 26)).astype(float)
+    ]
+    assert np.mean(ever) <= 1 / EVIDENCE + 2 * np.sqrt(0.05 * 0.95 / 400)
+
+
+def test_a_halved_rate_makes_evidence():
+    counts = np.random.default_rng(3).poisson(6.0, (200, 8)).astype(float)
+    assert np.mean([evidence(one, np.full(8, 12.0)) >= EVIDENCE for one in counts]) > 0.9
+
+
+def test_evidence_is_the_chain_of_predictions():
+    """Against the closed form: the marginal likelihood of gamma-Poisson counts, over the Poisson's."""
+    from scipy.special import gammaln  # noqa: PLC0415 (an oracle of this test alone)
+
+    counts, means, prior = np.array([3.0, 0.0, 7.0]), np.array([5.0, 2.0, 4.0]), recalibration.PRIOR
+    shape, rate = prior + counts.sum(), prior + means.sum()
+    marginal = (
+        prior * np.log(prior) - gammaln(prior) + gammaln(shape) - shape * np.log(rate)
+        + (counts * np.log(means) - gammaln(counts + 1)).sum()
+    )  # fmt: skip
+    plain = (counts * np.log(means) - means - gammaln(counts + 1)).sum()
+    assert evidence(counts, means) == pytest.approx(np.exp(marginal - plain))
+
+
+# --- levels -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_source_that_goes_bad_gets_its_own_level():
+    found, levels = weighed()
+    assert levels
+    assert {one.level.name for one in levels} == {"country=FR"}
+    assert {one.level.event for one in levels} <= {"converted", "ready"}
+    for one in levels:
+        assert one.level.factor < 0.6
+        assert one.level.low < one.level.factor < one.level.high < 1
+        assert one.evidence >= EVIDENCE
+        assert at(100) <= one.level.onset <= at(125)
+        assert one.level.learned == NOW
+    assert "times as many" in levels[0].sentence()
+    assert "of 'FR'" in levels[0].sentence()
+    assert {policy.unexpected(found)[0].kind} == {"conversions"}
+
+
+def test_a_calm_market_gets_none():
+    assert weigh(judged(collapsed=False), market.bundle(), trait="country", as_of=NOW) == []
+    assert weigh(None, market.bundle(), trait="country", as_of=NOW) == []
+
+
+def test_a_source_the_model_has_no_column_for_gets_none():
+    assert weigh(judged(collapsed=True), market.bundle(), trait="continent", as_of=NOW) == []
+
+
+def test_at_its_new_level_the_weeks_that_follow_are_as_expected():
+    soon = at(150)
+    _, levels = weighed(soon)
+    assert levels
+    relevelled = replace(market.bundle(), levels=tuple(one.level for one in levels), saved_as=None)
+    log = log_of(*events(True))
+    found = conversions(log, relevelled, BOOK, snapshot=SNAPSHOT, as_of=NOW, threads=1)
+    assert found is not None
+    assert int(found.starts[0]) >= soon, "what the level was learned from is not held against it"
+    assert [one.name for one in found.alarms] == []
+    before = judged(collapsed=True)
+    for event in {one.level.event for one in levels}:
+        old, new = (
+            next(one for one in each.series if (one.name, one.event) == ("FR", event)) for each in (before, found)
+        )
+        late = slice(-len(new.observed), None)
+        assert new.observed.tolist() == old.observed[late].tolist()
+        assert new.promised.sum() < 0.6 * old.promised[late].sum()
+
+
+# --- policy -----------------------------------------------------------------------------------------------------------
+
+PRICE = Cause("conversions", ALL, True)
+
+
+@pytest.mark.parametrize(
+    ("causes", "decided", "helps"),
+    [
+        ([PRICE], "hold", True),
+        ([PRICE], "retrain", True),
+        ([PRICE, Cause("calibration", "observed_to_expected", True)], "retrain", True),
+        ([PRICE, Cause("score", "probability", True)], "hold", True),
+        ([PRICE, Cause("score", "probability", True)], "retrain", False),
+        ([Cause("score", "probability", True)], "hold", False),
+        ([PRICE, Cause("bots", "all events", True)], "hold", False),
+        ([PRICE, Cause("event_silent", "Deal Won", True)], "hold", False),
+        ([replace(PRICE, acts=False)], "none", False),
+    ],
+)
+def test_a_level_helps_where_nothing_is_to_be_repaired(causes: list[Cause], decided: Any, helps: bool):
+    assert policy.level_helps(causes, BOOK, decided) is helps
+
+
+def test_the_playbook_can_switch_it_off():
+    book = BOOK.model_copy(update={"monitoring": BOOK.monitoring.model_copy(update={"recalibrate": False})})
+    assert not policy.level_helps([PRICE], book, "hold")
+
+
+# --- the renewal ------------------------------------------------------------------------------------------------------
+
+
+class Died(BaseException):
+    """The process ends here."""
+
+
+class Shelf:
+    """A registry in memory."""
+
+    def __init__(self) -> None:
+        self.bundles: list[Bundle] = [market.bundle()]
+        self.aliases: dict[str, int] = {CHAMPION: 1}
+
+    def versions(self) -> list[Registered]:
+        return [
+            Registered(number, one.version, "run", tuple(a for a, n in self.aliases.items() if n == number))
+            for number, one in enumerate(self.bundles, 1)
+        ]
+
+    def register(self, bundle: Bundle, **_: Any) -> Registered:
+        self.bundles.append(bundle)
+        return self.versions()[-1]
+
+    def load(self, number: int) -> Bundle:
+        return self.bundles[number - 1]
+
+    def assign(self, alias: str, number: int) -> None:
+        self.aliases[alias] = number
+
+
+def renewed(folder: Path, *, dies_before: str = "", **rules: Any) -> tuple[Shelf, renewal.Renewal | None, Work]:
+    """A recalibration from its beginning; where it dies, once more from the journal."""
+    shelf = Shelf()
+    book = Playbook.model_validate(
+        BOOK.model_dump() | {"monitoring": BOOK.monitoring.model_dump() | rules}
+    )  # fmt: skip
+
+    def go_on(step: str) -> None:
+        if step == dies_before:
+            raise Died
+
+    registry: Any = shelf
+    work = Work(log_of(*events(True)), registry, book, folder, Journal(folder / "log.jsonl"), go_on=go_on)
+    levels = [one.to_dict() for one in weighed()[1]]
+    champion = market.bundle()
+    told = None
+    try:
+        begun = begin(work, champion, as_of=NOW, before=SNAPSHOT, onset=None, causes=["fewer"], levels=levels)
+        told = renewal.carry_on(work, begun, champion, as_of=NOW)
+    except Died:
+        again = replace(work, go_on=lambda _: None)
+        left = unfinished(again.journal.read())
+        if left is not None:
+            assert renewal.why_abandon(again, left, champion.version) is None
+            told = renewal.carry_on(again, left, champion, as_of=NOW)
+    return shelf, told, work
+
+
+def test_it_serves_the_same_trees_at_another_level(tmp_path: Path):
+    shelf, told, _ = renewed(tmp_path)
+    assert told is not None
+    assert (told.action, told.promoted, told.gate) == ("promoted", True, None)
+    assert told.levels is not None
+    assert "The same model at another level" in told.sentence
+    served = shelf.load(shelf.aliases[CHAMPION])
+    assert served.version == told.challenger != market.bundle().version
+    assert [one.name for one in served.levels] == ["country=FR"] * len(served.levels)
+    assert served.explained.booster.model_to_string() == market.bundle().explained.booster.model_to_string()
+    assert "record" not in served.facts
+    assert parse_instant(served.facts["as_of"]) == parse_instant(market.bundle().facts["as_of"])
+
+
+@pytest.mark.parametrize("step", ["trained", "registered", "beside", "shadow", "settled"])
+def test_killed_before_any_step_it_comes_to_the_same_end(tmp_path: Path, step: str):
+    calm = renewed(tmp_path / "calm")[1]
+    shelf, told, work = renewed(tmp_path / "killed", dies_before=step)
+    assert told == calm
+    assert shelf.aliases == {CHAMPION: 2, CHALLENGER: 2}
+    assert len(shelf.bundles) == 2
+    names = [one.name for one in work.journal.read().steps]
+    assert names == ["started", "trained", "registered", "beside", "shadow", "settled"]
+
+
+def test_a_person_can_be_asked_first(tmp_path: Path):
+    shelf, told, _ = renewed(tmp_path, promote="ask")
+    assert told is not None
+    assert (told.action, told.promoted, shelf.aliases[CHAMPION]) == ("asks", False, 1)
+
+
+def test_mlflow_takes_the_names_of_its_figures():
+    level = Level("source=Ads & Co (née «x»)", "converted", 0.5, 0.4, 0.6, "2026-01-01", "2026-02-01", 40.0, 20)
+    names = recalibration.figures([Weighed(level, 25.0).to_dict()])
+    assert set(names.values()) == {0.5, 25.0}
+    from mlflow.utils.validation import _validate_metric_name  # noqa: PLC0415 (MLflow's own rule is the oracle)
+
+    for name in names:
+        _validate_metric_name(name)
