@@ -12,6 +12,7 @@ from monitoring.journal import JOURNAL, Journal
 from monitoring.loop import Action
 from monitoring.policy import Cause, Decision
 from monitoring.quality import Quality
+from monitoring.reasons import Code
 from veraison.errors import VeraisonError
 from veraison.playbook import Monitoring
 
@@ -35,6 +36,7 @@ class Verdict:
     estimate    : figures without labels, beside their own past error
     gate        : champion against challenger, None where no challenger was trained
     message     : all of it in a few sentences
+    reason_code : why, of the closed list monitoring.reasons.Code
     action      : what was done with a model beside deciding: ``promoted``, ``waits`` (a challenger scores in the
                   shadow), ``asks`` (a challenger waits for a person), ``rolled_back`` (the predecessor serves
                   again), or None
@@ -54,6 +56,7 @@ class Verdict:
     data: dict[str, Any]
     gate: dict[str, Any] | None
     message: str
+    reason_code: Code | None = None
     action: Action | None = None
     renewal: str | None = None
     window: dict[str, Any] | None = None
@@ -67,6 +70,7 @@ class Verdict:
         """For JSON, the decision first."""
         return {
             "decision": self.decision,
+            "reason_code": self.reason_code,
             "causes": [cause.to_dict() for cause in self.causes],
             "as_of": self.as_of,
             "champion": self.champion,

@@ -112,6 +112,7 @@ def monitor(
         estimate=unlabelled.to_dict(),
         gate=done.gate,
         message=_message(causes, done.reason),
+        reason_code=done.code,
         action=done.action,
         renewal=done.renewal,
         window=done.window,

@@ -86,7 +86,7 @@ def _whole(journal: Journal, line: Line) -> dict[str, Any]:
     return found | read.model_dump(include=_SIMPLE) | {"number": line.number}
 
 
-_SIMPLE = {"decision", "as_of", "champion", "challenger", "promoted", "action", "message"}
+_SIMPLE = {"decision", "reason_code", "as_of", "champion", "challenger", "promoted", "action", "message"}
 
 
 def pages(leads: Leads, models: ModelHolder, journal: Journal, access: Access, mlflow: str | None) -> APIRouter:

@@ -194,6 +194,7 @@ class Verdict(Section):
 
     decision: str
     as_of: str
+    reason_code: Measured[str] = None
     champion: str = ""
     challenger: str | None = None
     promoted: bool = False

@@ -1,5 +1,7 @@
 """The written policy, rule by rule, on made-up findings."""
 
+from typing import get_args
+
 import pytest
 
 from monitoring import policy
@@ -8,6 +10,7 @@ from monitoring.drift import ColumnDrift, Drift
 from monitoring.performance import RATIO
 from monitoring.policy import Cause, Plan, decide
 from monitoring.quality import Unread
+from monitoring.reasons import Code
 from monitoring.volumes import EVERYTHING, Structure
 from tests import market
 from tests.histories import playbook
@@ -141,6 +144,33 @@ def test_the_promise_is_broken_where_the_whole_interval_lies_beyond_it(
 ):
     figures = {"converted": converted, "pairs": 500, "observed_to_expected": {"value": 0.5, "low": low, "high": high}}
     assert bool(policy.broken_promise(figures, RULES)) is acts
+
+
+LEARNT = Cause("event_silent", "Deal Won", True, SILENT.numbers)
+
+
+@pytest.mark.parametrize(
+    ("causes", "scored", "plan", "code"),
+    [
+        ([], 1_000, READY, "calm"),
+        ([], 10, READY, "too_few_landmarks"),
+        ([BROKEN], 10, READY, "too_few_landmarks"),
+        ([BROKEN], 1_000, READY, "training"),
+        ([Cause("event_silent", EVERYTHING, True, SILENT.numbers)], 0, READY, "nothing_arrives"),
+        (policy.delivered({}, {}, {"quarantine": UNREAD}), 1_000, READY, "data_fault"),
+        (policy.delivered({"source=Fair": {"last": "2026-01-01", "missed": 9}}, {}, {}), 1_000, READY, "source_silent"),
+        ([LEARNT], 1_000, READY, "journey_silent"),
+        ([BROKEN], 1_000, Plan(None, 0, 4), "too_few_conversions_to_judge"),
+        ([BROKEN], 1_000, Plan(1, 30, 12, onset="2026-01-01", after=1), "too_few_conversions_since"),
+        ([BROKEN], 1_000, Plan(1, 3, 4), "too_few_conversions"),
+        ([NEW], 1_000, Plan(1, 30, 12), "not_learnable_yet"),
+    ],
+)
+def test_a_decision_has_a_code_for_its_reason(causes: list[Cause], scored: int, plan: Plan, code: str):
+    found = decide(causes, BOOK, scored=scored, plan=plan)
+    assert found.code == code
+    assert found.code in get_args(Code)
+    assert found.reason
 
 
 def test_every_cause_can_be_said_in_words():

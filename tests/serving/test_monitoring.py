@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from xml.etree import ElementTree
 
 import pytest
@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.events import MICROS_PER_DAY, isoformat
+from monitoring.reasons import Code
 from serving.cause_words import told
 from serving.lights import KINDS, QUESTIONS, lights
 from serving.monitoring_charts import score_drift, weeks
+from serving.reason_words import BECAUSE
 from serving.translations import Words
 from serving.verdicts import Cause, Journal, Verdict
 from tests.journals import HOSTILE, SCORE, SILENT, WINS, drift, outcomes, story, verdict, write_journal
@@ -173,6 +175,24 @@ def test_a_page_says_what_was_found_and_decided(service: Door):
     assert Text(service.client.get("/monitoring", headers=BROWSER).text).all("table", "class") == ["record journal"]
     rows = [len(Text(service.client.get(f"/monitoring?limit={limit}").text).all("th", "scope")) for limit in (5, 26)]
     assert rows == [3 + 5, 3 + 26]
+
+
+def test_every_code_of_a_reason_has_words_or_is_told_by_what_was_done():
+    told_by_what = {"calm", "training", "not_better", "waits", "asks", "promoted"}
+    assert set(BECAUSE) | told_by_what == set(get_args(Code))
+    assert not told_by_what & set(BECAUSE)
+
+
+def test_why_it_decided_so_is_told_in_both_languages_and_an_unknown_code_is_no_word(service: Door):
+    codes = ["quiet_period", "of another version", None, 7]
+    keep(service, *(verdict(NOW, decision="hold", causes=[SCORE], reason_code=code) for code in reversed(codes)))
+    english, french = page(service), page(service, language="fr")
+    assert english.count("The model was changed a short time ago; it is left alone for a while.") == 2
+    assert french.count("Le modèle a changé il y a peu ; on le laisse tranquille un moment.") == 2
+    assert "of another version" not in english
+    found = service.get("/v1/monitoring").json()
+    Monitoring.model_validate(found, strict=False)
+    assert [one["reason_code"] for one in found["verdicts"]] == ["quiet_period", "of another version", None, None]
 
 
 def test_the_truth_is_told_by_kind_of_lead(service: Door):

@@ -22,6 +22,9 @@ class Verdict(Answer):
 
     number: Count = said("Its line in the journal, from 1.", 12)
     decision: str = said("`none`, `hold`, `recalibrate` or `retrain`.", "hold")
+    reason_code: str | None = said(
+        "Why, of the list in `docs/monitoring.md`; null in verdicts of older versions.", "quiet_period"
+    )
     causes: tuple[Cause, ...] = Field(description="What was seen.")
     as_of: AwareDatetime = said("The moment it stood at.", AT)
     champion: str = said("The model that served when the run began.", MODEL)
