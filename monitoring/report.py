@@ -10,9 +10,11 @@ from data.events import isoformat
 from monitoring.drift import ColumnDrift, Drift
 from monitoring.journal import JOURNAL, Journal
 from monitoring.loop import Action
+from monitoring.performance import PROMISED, RATIO
 from monitoring.policy import Cause, Decision
 from monitoring.quality import Quality
 from monitoring.reasons import Code
+from monitoring.slices import OF_TIME
 from veraison.errors import VeraisonError
 from veraison.playbook import Monitoring
 
@@ -40,6 +42,7 @@ class Verdict:
     action      : what was done with a model beside deciding: ``promoted``, ``waits`` (a challenger scores in the
                   shadow), ``asks`` (a challenger waits for a person), ``rolled_back`` (the predecessor serves
                   again), or None
+    champion_run : path of the champion's run on the pages of an MLflow server
     renewal     : name of the renewal that the run worked at; its steps are lines of the journal
     levels      : what the champion was set to, each with its evidence, where nothing was trained
     window, shadow, guard : figures of monitoring.window, monitoring.shadow and monitoring.guard, where measured
@@ -57,6 +60,7 @@ class Verdict:
     gate: dict[str, Any] | None
     message: str
     reason_code: Code | None = None
+    champion_run: str | None = None
     action: Action | None = None
     renewal: str | None = None
     window: dict[str, Any] | None = None
@@ -74,6 +78,7 @@ class Verdict:
             "causes": [cause.to_dict() for cause in self.causes],
             "as_of": self.as_of,
             "champion": self.champion,
+            "champion_run": self.champion_run,
             "challenger": self.challenger,
             "promoted": self.promoted,
             "action": self.action,
@@ -130,6 +135,17 @@ def describe_data(seen: Quality) -> dict[str, Any]:
         "unknown_kinds": seen.unknown,
     }  # fmt: skip
     return {name: None if one is None else one.to_dict() for name, one in found.items()}
+
+
+def figures(verdict: Verdict) -> dict[str, float]:
+    """What MLflow keeps of a verdict with the champion's run, by names of their own: ``monitoring.auc`` ..."""
+    newest, score = verdict.performance["newest"], verdict.drift["score"]
+    found = {name: newest.get(name, {}).get("value") for name in (*PROMISED, RATIO)}
+    times = verdict.performance["times"] or {}
+    found |= {name: times[name]["value"] for name in OF_TIME if name in times}
+    found["score_psi"] = None if score is None else score["psi"]
+    found["slices_off"] = sum(one["off"] for one in verdict.performance["slices"])
+    return {f"monitoring.{name}": float(value) for name, value in found.items() if value is not None}
 
 
 def write(verdict: Verdict, reports: Path) -> None:

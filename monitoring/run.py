@@ -20,7 +20,7 @@ from monitoring.shadow import Served, nothing_served
 from training.bundle import Bundle
 from training.landmarks import landmarks
 from training.registry import CHAMPION, Registered, Registry
-from veraison.errors import ModelError
+from veraison.errors import ModelError, RegistryError
 from veraison.playbook import Playbook
 
 Say = Callable[[str], None]
@@ -113,6 +113,7 @@ def monitor(
         gate=done.gate,
         message=_message(causes, done.reason),
         reason_code=done.code,
+        champion_run=registry.page_of(registered),
         action=done.action,
         renewal=done.renewal,
         window=done.window,
@@ -121,6 +122,10 @@ def monitor(
         levels=done.levels,
     )
     report.write(verdict, reports)
+    try:
+        registry.observe(registered, report.figures(verdict), at=as_of)
+    except RegistryError as error:  # what was decided is written down; MLflow only draws it
+        say(f"the figures are not in MLflow: {error}")
     return verdict
 
 

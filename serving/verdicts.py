@@ -195,6 +195,7 @@ class Verdict(Section):
     decision: str
     as_of: str
     reason_code: Measured[str] = None
+    champion_run: Measured[Annotated[str, Field(pattern=r"^/experiments/\w+/runs/\w+$")]] = None
     champion: str = ""
     challenger: str | None = None
     promoted: bool = False

@@ -2,10 +2,17 @@
 
 import json
 
+import pytest
+
 from benchmarks import scored
 from data import scorelog
 from data.store import Store
 from veraison.settings import Workspace
+
+pytestmark = [  # MLflow's own: at its import, at each model, at each look into its tables
+    pytest.mark.filterwarnings("ignore:.*type hint:UserWarning"),
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated"),
+]
 
 
 def test_a_small_market_has_its_figures(tmp_path, monkeypatch, capsys):

@@ -379,3 +379,16 @@ def test_mlflow_is_linked_where_it_is_on_the_web(tmp_path: Path, address: str, l
         text = here.client.get("/monitoring").text
         assert "secret" not in text
         assert [one for one in Text(text).all("a", "href") if "models" in one] == ([link] if link else [])
+
+
+@pytest.mark.parametrize(
+    ("run", "links"),
+    [("/experiments/1/runs/0a1b", 1), ("//evil.example/#", 0), ("/experiments/1/runs/a b", 0), (None, 0)],
+)
+def test_the_champions_run_is_linked_and_nothing_else_that_a_journal_holds(tmp_path: Path, run: str | None, links: int):
+    with door(market().copy(tmp_path), mlflow="https://ml.example:8443/x/") as here:
+        keep(here, verdict(NOW, champion_run=run))
+        found = [
+            one for one in Text(here.client.get("/monitoring").text).all("a", "href") if "runs" in one or "evil" in one
+        ]
+        assert found == [f"https://ml.example:8443/x/#{run}"] * links

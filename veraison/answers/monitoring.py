@@ -28,6 +28,7 @@ class Verdict(Answer):
     causes: tuple[Cause, ...] = Field(description="What was seen.")
     as_of: AwareDatetime = said("The moment it stood at.", AT)
     champion: str = said("The model that served when the run began.", MODEL)
+    champion_run: str | None = said("Where an MLflow server shows how it was made.", "/experiments/1/runs/0a1b2c")
     challenger: str | None = said("The model that was trained against it; null where none was.", None)
     promoted: bool = said("Whether the challenger took its place.", False)
     action: str | None = said(
