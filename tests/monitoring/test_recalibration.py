@@ -94,9 +94,7 @@ def test_at_its_new_level_the_weeks_that_follow_are_as_expected():
     _, levels = weighed(soon)
     assert levels
     log, old = log_of(*events(True)), judged(collapsed=True)
-    nobody = tuple(
-        replace(one.level, factor=1e-3) for one in levels
-    )  # as in this market
+    nobody = tuple(replace(one.level, factor=1e-3) for one in levels)  # as in this market
     relevelled = replace(market.bundle(), levels=nobody, saved_as=None)
     found = conversions(log, relevelled, BOOK, snapshot=SNAPSHOT, as_of=NOW, threads=1)
     assert found is not None
