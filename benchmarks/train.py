@@ -14,6 +14,7 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO
 
 from rich.console import Console
 from rich.table import Table
@@ -56,7 +57,11 @@ def main(arguments: list[str] | None = None) -> int:
         Result("train", "cpu", "s", found.cpu),
         Result("train", "peak", "MB", found.peak / 1e6),
     ]
-    _show(console, found, f"{given.workspace or f'{given.leads:,} leads'}")
+    show(console, found, f"veraison train, {given.workspace or f'{given.leads:,} leads'}")
+    console.print(
+        f"wall {found.wall:.1f} s (target {WALL:.0f}), CPU {found.cpu:.1f} s, "
+        f"peak {found.peak / 1e6:,.0f} MB (target {PEAK / 1e6:,.0f}), targets at {LEADS:,} leads and 2 cores"
+    )
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     RESULTS.write_text(json.dumps([asdict(one) for one in results], indent=1) + "\n", encoding="utf-8")
     return 0
@@ -77,9 +82,17 @@ def ingested(folder: Path, leads: int) -> Path:
 
 def trained(workspace: Path) -> Training:
     """Train there in a fresh process; EngineFailedError with its last words where it fails."""
+    return commanded("train", workspace)
+
+
+def commanded(name: str, workspace: Path, *, out: int | IO[str] = subprocess.DEVNULL) -> Training:
+    """Give a command of `veraison` a fresh process; EngineFailedError with its last words where it fails.
+
+    out : where its standard output goes
+    """
     begun = time.perf_counter()
-    command = [_COMMAND, "train", "--workspace", str(workspace)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    command = [_COMMAND, name, "--workspace", str(workspace)]
+    process = subprocess.Popen(command, stdout=out, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     steps = [(time.perf_counter() - begun, line.strip().lstrip("· ")) for line in process.stderr]
     _, status, usage = os.wait4(process.pid, 0)
@@ -88,21 +101,18 @@ def trained(workspace: Path) -> Training:
     process.stderr.close()
     if process.returncode:
         last = steps[-1][1] if steps else "no word"
-        raise EngineFailedError(f"veraison train ended with {process.returncode}: {last}")
+        raise EngineFailedError(f"veraison {name} ended with {process.returncode}: {last}")
     return Training(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024.0, tuple(steps))
 
 
-def _show(console: Console, found: Training, what: str) -> None:
-    table = Table(title=f"veraison train, {what}")
+def show(console: Console, found: Training, what: str) -> None:
+    """A table of the steps of a run."""
+    table = Table(title=what)
     for heading in ("begins at, s", "step"):
         table.add_column(heading, justify="right" if heading != "step" else "left")
     for moment, step in found.steps:
         table.add_row(f"{moment:.1f}", step[:90])
     console.print(table, markup=False)
-    console.print(
-        f"wall {found.wall:.1f} s (target {WALL:.0f}), CPU {found.cpu:.1f} s, "
-        f"peak {found.peak / 1e6:,.0f} MB (target {PEAK / 1e6:,.0f}), targets at {LEADS:,} leads and 2 cores"
-    )
 
 
 if __name__ == "__main__":

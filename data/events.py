@@ -69,12 +69,17 @@ class RawRecord:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A record that could not become an event: nothing is dropped, it is kept with its reason."""
+    """A record that could not become an event: nothing is dropped, it is kept with its reason.
+
+    known_at : when it could be known, microseconds UTC, by the rule for events; where it bears no time that can be
+               read, when it was judged. None: nobody noted it. The same record again is the same rejection
+    """
 
     source: str
     line: int
     reason: str
     raw: str
+    known_at: int | None = field(default=None, compare=False)
 
 
 EVENT_SCHEMA = pa.schema(

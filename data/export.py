@@ -35,7 +35,13 @@ def export(store: Store, lead_id: str) -> dict[str, Any]:
             "told": [_told(row) for row in _rows(connection, pushed, person.ids, "lead_id")],
             "messages": [_pushed(row) for row in _rows(connection, outbox, person.ids, "created_at")],
             "quarantine": [
-                {"source": row.source, "line": row.line, "reason": row.reason, "raw": row.raw}
+                {
+                    "source": row.source,
+                    "line": row.line,
+                    "reason": row.reason,
+                    "raw": row.raw,
+                    "known_at": None if row.known_at is None else isoformat(row.known_at),
+                }
                 for row in person.quarantined(connection)
             ],
         }

@@ -46,11 +46,13 @@ def judge(record: RawRecord, *, now: int, received: int | None = None) -> Event 
                None for imported history, where ``receivedAt`` counts, else the time of the event
     """
     if record.payload is None:
-        return Rejection(record.source, record.line, record.problem or "cannot be read", record.raw)
+        known = now if received is None else received
+        return Rejection(record.source, record.line, record.problem or "cannot be read", record.raw, known)
     try:
         return parse_event(record.payload, now=now, received=received)
     except InvalidEvent as reason:
-        return Rejection(record.source, record.line, str(reason), record.raw)
+        known = _known(record.payload, now=now, received=received)
+        return Rejection(record.source, record.line, str(reason), record.raw, known)
 
 
 def parse_event(message: Mapping[str, Any], *, now: int, received: int | None = None) -> Event:
@@ -138,6 +140,14 @@ def _moments(message: Mapping[str, Any], *, now: int, received: int | None) -> t
     if known - now > _FUTURE:
         raise InvalidEvent(f"{isoformat(known)} lies more than 24 h in the future; check the sender's clock")
     return occurred, known
+
+
+def _known(message: Mapping[str, Any], *, now: int, received: int | None) -> int:
+    """When a message that was refused could be known, by the rule for events; `now` where its times say nothing."""
+    try:
+        return _moments(message, now=now, received=received)[1]
+    except InvalidEvent:
+        return now if received is None else received
 
 
 def _kind(event_type: str, message: Mapping[str, Any]) -> str:

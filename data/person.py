@@ -55,7 +55,7 @@ class Person:
 def _quarantine(connection: sa.Connection) -> Iterator[Any]:
     key, last = quarantine.c.quarantine_id, ""
     q = quarantine.c
-    query = sa.select(key, q.source, q.line, q.reason, q.raw).order_by(key).limit(_ROWS)
+    query = sa.select(key, q.source, q.line, q.reason, q.raw, q.known_at).order_by(key).limit(_ROWS)
     while rows := connection.execute(query.where(key > last)).fetchall():
         last = rows[-1].quarantine_id
         yield from rows

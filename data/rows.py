@@ -98,6 +98,7 @@ def quarantine_row(rejection: Rejection) -> Row:
         "line": rejection.line,
         "reason": _storable(rejection.reason),
         "raw": _storable(rejection.raw),
+        "known_at": rejection.known_at,
     }
 
 

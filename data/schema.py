@@ -2,8 +2,9 @@
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 2
-"""1: the first; 2: ``events.actor``, traits ``email_domain``, indexes that hold all a history is made of."""
+SCHEMA_VERSION = 3
+"""1: the first; 2: ``events.actor``, traits ``email_domain``, indexes that hold all a history is made of;
+3: ``quarantine.known_at``."""
 
 _MERGES = sa.text("previous_id IS NOT NULL")
 
@@ -65,7 +66,10 @@ quarantine = sa.Table(
     sa.Column("line", sa.BigInteger, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("raw", sa.Text, nullable=False),
+    sa.Column("known_at", sa.BigInteger),
+    sa.Index("quarantine_known", "known_at"),
 )
+"""``known_at``: null in rows of stores that are older than version 3."""
 
 scores = sa.Table(
     "scores",

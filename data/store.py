@@ -206,7 +206,9 @@ class Store:
         query = sa.select(quarantine).order_by(quarantine.c.source, quarantine.c.line, quarantine.c.quarantine_id)
         query = query.limit(limit)
         with self.reading() as connection:
-            return [Rejection(row.source, row.line, row.reason, row.raw) for row in connection.execute(query)]
+            return [
+                Rejection(row.source, row.line, row.reason, row.raw, row.known_at) for row in connection.execute(query)
+            ]
 
     def _is_complete(self, connection: sa.Connection) -> bool:
         """Whether all tables are there as they are now; StoreError where a newer version made them."""

@@ -13,18 +13,26 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from data.parse import ACTORS, actor_of
 from data.rows import EMAIL, EMAIL_DOMAIN, email_domain, readings
-from data.schema import SCHEMA_VERSION, events, meta, traits
+from data.schema import SCHEMA_VERSION, events, meta, quarantine, traits
 
 _ROWS = 10_000
 
 
 def upgrade(connection: sa.Connection) -> None:
-    """From version 1 to 2: who acted, from the bodies; companies, from e-mail addresses; the new indexes.
+    """From whatever version it is to the present one.
 
-    connection : in a transaction of one who writes, on a store of version 1
+    connection : in a transaction of one who writes, on a store that has all tables
     """
-    if events.c.actor.name not in {column["name"] for column in sa.inspect(connection).get_columns(events.name)}:
-        connection.execute(sa.text("ALTER TABLE events ADD COLUMN actor TEXT"))
+    found = connection.execute(sa.select(meta.c.value).where(meta.c.name == "schema_version")).scalar_one()
+    for version, step in ((2, _to_2), (3, _to_3)):
+        if int(found) < version:
+            step(connection)
+    connection.execute(sa.update(meta).where(meta.c.name == "schema_version").values(value=str(SCHEMA_VERSION)))
+
+
+def _to_2(connection: sa.Connection) -> None:
+    """Who acted, from the bodies; companies, from e-mail addresses; the new indexes."""
+    _add(connection, events.c.actor, "TEXT")
     acted = sa.update(events).where(events.c.event_id == sa.bindparam("of")).values(actor=sa.bindparam("by"))
     for found in _in_parts(_actors(connection)):
         connection.execute(acted, found)
@@ -37,7 +45,19 @@ def upgrade(connection: sa.Connection) -> None:
     if connection.dialect.name == "sqlite":  # the new ones begin like these
         for name in ("events_of_lead", "traits_of_lead"):
             connection.execute(sa.text(f"DROP INDEX IF EXISTS {name}"))
-    connection.execute(sa.update(meta).where(meta.c.name == "schema_version").values(value=str(SCHEMA_VERSION)))
+
+
+def _to_3(connection: sa.Connection) -> None:
+    """When something was refused: of what is there already nobody knows."""
+    _add(connection, quarantine.c.known_at, "BIGINT")
+    for index in quarantine.indexes:
+        index.create(connection, checkfirst=True)
+
+
+def _add(connection: sa.Connection, column: "sa.Column[Any]", kind: str) -> None:
+    there = {one["name"] for one in sa.inspect(connection).get_columns(column.table.name)}
+    if column.name not in there:
+        connection.execute(sa.text(f"ALTER TABLE {column.table.name} ADD COLUMN {column.name} {kind}"))
 
 
 def _actors(connection: sa.Connection) -> Iterator[dict[str, Any]]:

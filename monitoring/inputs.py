@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from data.events import MICROS_PER_DAY
+from data.journey import Role, roles
 from data.log import EventLog
+from data.quarantine import Refused
 from monitoring import drift, quality, sources, volumes, weekly_volumes
 from monitoring.chance import Usual
 from monitoring.drift import Drift, Reference, Scored
-from monitoring.quality import Quality
+from monitoring.quality import NOTHING, Quality
 from monitoring.sources import Contacts
 from monitoring.thresholds import Compared
 from monitoring.volumes import Arrivals, Numbers, Structure
@@ -33,6 +35,7 @@ class Inputs:
     scored   : landmarks since a moment before the snapshot
     past     : the chunks that ended before the snapshot, held against the reference
     snapshot : microseconds UTC, what the champion learned from was known before it
+    refused  : what could become no event
     """
 
     log: EventLog
@@ -44,6 +47,7 @@ class Inputs:
     seen: Arrivals
     leads: Contacts
     snapshot: int
+    refused: Refused = NOTHING
 
 
 @dataclass(frozen=True)
@@ -67,12 +71,13 @@ class Seen:
 
 def gather(
     log: EventLog, playbook: Playbook, champion: Bundle, pairs: Landmarks, *, snapshot: int, at: int, since: int,
-    threads: int = 2,
+    threads: int = 2, refused: Refused = NOTHING,
 ) -> Inputs:  # fmt: skip
     """Score once all that questions at moments up to `at` need.
 
-    pairs : all landmarks before `at`
-    since : microseconds UTC; from here on everything is scored
+    pairs   : all landmarks before `at`
+    since   : microseconds UTC; from here on everything is scored
+    refused : what could become no event before `at`
     """
     rules, seed = playbook.monitoring, playbook.training.seed
     early = pairs[(pairs.as_of < snapshot) & (pairs.as_of >= snapshot - PAST_DAYS * MICROS_PER_DAY)]
@@ -93,6 +98,7 @@ def gather(
         seen=volumes.arrivals(log, at),
         leads=sources.contacts(log, rules.source, at),
         snapshot=snapshot,
+        refused=refused,
     )
 
 
@@ -113,7 +119,15 @@ def look(watched: Inputs, at: int, html: Path | None, *, threads: int = 2) -> Se
         silent=sources.silent(leads, snapshot=snapshot, level=rules.false_alarms / 3),
         volumes=weekly_volumes.volumes(seen, leads, level=rules.false_alarms),
         quality=quality.quality(
-            seen, watched.playbook.features.outbound, snapshot=snapshot, level=rules.false_alarms / 3
+            seen, watched.playbook.features.outbound, snapshot=snapshot, level=rules.false_alarms / 3,
+            known=_known(watched, seen), refused=watched.refused,
         ),
         arrivals=seen,
     )  # fmt: skip
+
+
+def _known(watched: Inputs, seen: Arrivals) -> set[str]:
+    """Kinds that the journey or the champion knows."""
+    role = roles(seen.kinds, watched.playbook.journey)
+    mine = {kind for kind, one in zip(seen.kinds, role.tolist(), strict=True) if one != Role.other}
+    return {*watched.champion.feature_set.kinds, *mine}

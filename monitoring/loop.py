@@ -19,6 +19,7 @@ from monitoring.expected import Conversions
 from monitoring.performance import Matured
 from monitoring.policy import Cause, Decision
 from monitoring.progress import Work
+from monitoring.reasons import Code
 from training.bundle import Bundle
 
 Action = Literal["promoted", "waits", "asks", "rolled_back"]
@@ -31,6 +32,7 @@ class Outcome:
     decision: Decision
     reason: str
     champion: str
+    code: Code
     action: Action | None = None
     challenger: str | None = None
     promoted: bool = False
@@ -71,7 +73,9 @@ def act(work: Work, champion: Bundle, seen: Seen, *, as_of: int) -> Outcome:
         return resumed
     if seen.back is not None:
         acting = any(cause.acts for cause in seen.causes)
-        return Outcome("hold" if acting else "none", seen.back, champion.version, action="rolled_back")
+        return Outcome(
+            "hold" if acting else "none", seen.back, champion.version, "predecessor_serves", action="rolled_back"
+        )
     read = work.journal.read()
     trial = guard.on_trial(work, read, champion.version, as_of)
     watched = None if trial is None else guard.measure(work, trial, champion, seen.matured, as_of=as_of)
@@ -79,7 +83,10 @@ def act(work: Work, champion: Bundle, seen: Seen, *, as_of: int) -> Outcome:
         numbers = {"from": champion.version, "why": watched.sentence(), **watched.to_dict()}
         back = guard.roll_back(work, trial.name, as_of, numbers)
         reason = f"{back.version} serves again; what took its place fell below the guard. {watched.sentence()}"
-        return Outcome("hold", reason, champion.version, action="rolled_back", renewal=trial.name, guard=numbers)
+        return Outcome(
+            "hold", reason, champion.version, "fell_below_guard",
+            action="rolled_back", renewal=trial.name, guard=numbers,
+        )  # fmt: skip
     wait = patience.why_wait(
         read, seen.causes, work.playbook.monitoring, champion=champion.version, as_of=as_of
     )  # fmt: skip
@@ -96,7 +103,7 @@ def _go_on(work: Work, champion: Bundle, as_of: int) -> Outcome | None:
         later = (
             f"The renewal {begun.name} began later than this moment; run the monitor at a later one to go on with it."
         )
-        return Outcome("hold", later, champion.version)
+        return Outcome("hold", later, champion.version, "earlier_than_renewal")
     why = renewal.why_abandon(work, begun, champion.version)
     if why is None:
         work.say(f"going on with the renewal {begun.name}")
@@ -108,9 +115,11 @@ def _go_on(work: Work, champion: Bundle, as_of: int) -> Outcome | None:
 
 def _waiting(wait: patience.Wait, champion: str) -> Outcome:
     if wait.asks is None:
-        return Outcome("hold", wait.reason, champion)
+        return Outcome("hold", wait.reason, champion, wait.code)
     asks = wait.asks
-    return Outcome("hold", wait.reason, champion, action="asks", challenger=asks.challenger, renewal=asks.name)
+    return Outcome(
+        "hold", wait.reason, champion, wait.code, action="asks", challenger=asks.challenger, renewal=asks.name
+    )  # fmt: skip
 
 
 def _decide(work: Work, champion: Bundle, seen: Seen, as_of: int) -> Outcome:
@@ -123,7 +132,7 @@ def _decide(work: Work, champion: Bundle, seen: Seen, as_of: int) -> Outcome:
         if found is not None:
             return found
     if judgement.decision != "retrain" or plan.before is None:
-        return Outcome(judgement.decision, judgement.reason, champion.version)
+        return Outcome(judgement.decision, judgement.reason, champion.version, judgement.code)
     words = [cause.sentence() for cause in seen.causes if cause.acts]
     begun = progress.begin(work, champion, as_of=as_of, before=plan.before, onset=since, causes=words)
     return _renewed(renewal.carry_on(work, begun, champion, as_of=as_of))
@@ -175,6 +184,7 @@ def _renewed(found: renewal.Renewal) -> Outcome:
         decision="hold" if found.failed else "retrain" if found.levels is None else "recalibrate",
         reason=found.sentence,
         champion=found.champion,
+        code="untrained" if found.failed else found.action or "not_better",
         action=found.action,
         challenger=found.challenger,
         promoted=found.promoted,

@@ -11,6 +11,7 @@ from monitoring.guard import ROLLED_BACK
 from monitoring.journal import Decided, Read
 from monitoring.policy import STRUCTURAL, Cause
 from monitoring.progress import Begun, renewals
+from monitoring.reasons import Code
 from veraison.playbook import Monitoring
 
 
@@ -19,6 +20,7 @@ class Wait:
     """Why nothing is begun yet. `asks`: the renewal whose challenger waits for a person."""
 
     reason: str
+    code: Code
     asks: Begun | None = None
 
 
@@ -34,7 +36,7 @@ def why_wait(read: Read, causes: list[Cause], rules: Monitoring, *, champion: st
     asked = _asked(read, champion, rules, as_of)
     if asked is not None:
         return Wait(f"{asked.challenger} was trained on {asked.steps['started']['as_of'][:10]}, passed the gate, and "
-                    "waits for a person: veraison models promote challenger.", asked)  # fmt: skip
+                    "waits for a person: veraison models promote challenger.", "asks", asked)  # fmt: skip
     return _quiet(read, rules, as_of) or _young(read, acting, rules, champion, as_of)
 
 
@@ -52,7 +54,7 @@ def _quiet(read: Read, rules: Monitoring, as_of: int) -> Wait | None:
     if as_of >= ends:
         return None
     return Wait(f"The model that serves was changed less than {rules.quiet_days} days ago; no renewal starts before "
-                f"{isoformat(ends)[:10]}.")  # fmt: skip
+                f"{isoformat(ends)[:10]}.", "quiet_period")  # fmt: skip
 
 
 def _young(read: Read, acting: list[Cause], rules: Monitoring, champion: str, as_of: int) -> Wait | None:
@@ -65,7 +67,7 @@ def _young(read: Read, acting: list[Cause], rules: Monitoring, champion: str, as
     if longest >= rules.for_runs:
         return None
     runs_so_far = "1 run" if longest == 1 else f"{longest} runs in a row"
-    return Wait(f"Seen in {runs_so_far}, it is acted on after {rules.for_runs}.")
+    return Wait(f"Seen in {runs_so_far}, it is acted on after {rules.for_runs}.", "awaiting_persistence")
 
 
 def _in_a_row(earlier: list[Decided], cause: Cause, champion: str) -> int:

@@ -16,6 +16,7 @@ from data.log import EventLog, Floats, Ints
 from features import compute
 from training import metrics
 from training.bundle import Bundle
+from training.evaluate import said
 from training.landmarks import Bools, Landmarks, conversions, earliest_birth
 from veraison.playbook import Playbook
 
@@ -76,9 +77,15 @@ def conversions_known(log: EventLog, playbook: Playbook, at: int) -> int:
 
 def chances(log: EventLog, bundle: Bundle, seen: Matured, days: int, threads: int = 2) -> Floats:
     """(n,) a bundle's probabilities of conversion within so many days, one of its horizons."""
+    return told(log, bundle, seen, threads)[0][:, bundle.playbook.horizons.days.index(days)]
+
+
+def told(log: EventLog, bundle: Bundle, seen: Matured, threads: int = 2) -> tuple[Floats, Floats]:
+    """(n, h) a bundle's probabilities of conversion within its horizons, and (n, 3) the days to readiness it tells."""
     pairs = seen.pairs
     features = compute.batch(log, bundle.feature_set, pairs.lead, pairs.as_of, pairs.started)
-    return bundle.predict(features, threads).probability[:, bundle.playbook.horizons.days.index(days)]
+    _, probability, ready = said(bundle, features, threads)
+    return probability, ready
 
 
 def figures(seen: Matured, probability: Floats, *, seed: int) -> dict[str, Any]:
@@ -108,7 +115,7 @@ def figures(seen: Matured, probability: Floats, *, seed: int) -> dict[str, Any]:
         on_rows = _on_rows(measure, seen.happened, probability)
         low, high = metrics.bootstrap(on_rows, seen.person, draws=DRAWS, seed=seed)
         value = measure(seen.happened, probability)
-        found[name] = {"value": _shown(value), "low": _shown(low), "high": _shown(high)}
+        found[name] = {"value": shown(value), "low": shown(low), "high": shown(high)}
     return found
 
 
@@ -131,6 +138,6 @@ def _on_rows(measure: metrics.Metric, happened: Bools, probability: Floats) -> C
     return lambda rows: measure(happened[rows], probability[rows])
 
 
-def _shown(value: float) -> float | None:
+def shown(value: float) -> float | None:
     """JSON has no NaN: a figure that cannot be had, such as the AUC of one class, is null."""
     return None if np.isnan(value) else round(value, 5)

@@ -18,6 +18,7 @@ from monitoring.drift import PROBABILITY, Drift
 from monitoring.estimate import Estimate
 from monitoring.expected import ALL, Conversions
 from monitoring.performance import RATIO
+from monitoring.reasons import Code, Why
 from monitoring.volumes import EVERYTHING, Numbers, Structure
 from training.bundle import Bundle
 from veraison.playbook import Monitoring, Playbook
@@ -31,8 +32,8 @@ class Cause:
     """One thing that was seen.
 
     kind    : ``event_silent``, ``event_new``, ``source_silent``, ``category_new``, ``volume``, ``bots``,
-              ``late_events``, ``duplicates``, ``score``, ``inputs``, ``column``, ``calibration``, ``conversions`` or
-              ``estimate``
+              ``late_events``, ``quarantine``, ``duplicates``, ``score``, ``inputs``, ``column``,
+              ``calibration``, ``slice``, ``conversions`` or ``estimate``
     name    : of what: the event, ``trait=category``, the column, the figure
     acts    : whether the policy acts on it; a drift that moves no prediction is reported only
     numbers : what was measured
@@ -84,6 +85,10 @@ _WORDS: dict[str, Callable[[Cause], str]] = {
     "duplicates": lambda c: (
         f"{c.numbers['value']} acts were sent twice under different ids, where at most {c.numbers['high']} are usual"
     ),
+    "quarantine": lambda c: (
+        f"{c.numbers['value']} messages could become no event, where at most {c.numbers['high']} are usual "
+        f"(most of all of {c.numbers['source']!r}: {c.numbers['reason']})"
+    ),
     "score": lambda c: (
         f"the scores have drifted (PSI {c.numbers['psi']:.2f}, {c.numbers['moved']:+.1f} points on average)"
     ),
@@ -91,6 +96,10 @@ _WORDS: dict[str, Callable[[Cause], str]] = {
     "calibration": lambda c: (
         f"{c.numbers['value']:.2f} conversions were observed for each one expected "
         f"({c.numbers['low']:.2f} to {c.numbers['high']:.2f})"
+    ),
+    "slice": lambda c: (
+        f"of {c.numbers['leads']} leads of {c.name!r} {c.numbers['observed']} converted "
+        f"where {c.numbers['expected']:.0f} were expected"
     ),
     "conversions": _unexpected,
     "estimate": lambda c: (
@@ -105,6 +114,7 @@ STRUCTURAL = ("event_silent", "event_new", "category_new")
 FAULTS = {
     "bots": "Bots are in the data: a new model would learn from them. Keep them out at the source.",
     "late_events": "Events arrive late: a new model would learn from what scores cannot know. Repair the delivery.",
+    "quarantine": "Messages cannot be read: a new model would learn from what is left. Repair the sender.",
     "duplicates": "Acts arrive twice: a new model would learn from the copies. Repair the sender.",
 }
 """Faults of the data, whatever else was seen: what is to be repaired, as a new model would not help."""
@@ -116,6 +126,7 @@ class Judgement:
 
     decision: Decision
     reason: str
+    code: Code
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,11 +256,17 @@ def decide(causes: list[Cause], playbook: Playbook, *, scored: int, plan: Plan) 
     few = f"Only {scored} landmarks in the newest {rules.recent_days} days, {rules.min_scored} are needed"
     if not acting:
         enough = scored >= rules.min_scored
-        return Judgement("none", "Nothing calls for a new model." if enough else f"{few} to judge drift.")
-    reason = _to_repair(acting) or _why_wait(acting, playbook, plan)
-    if scored < rules.min_scored and not reason:
-        reason = f"{few} to act on it."
-    return Judgement("hold", reason) if reason else Judgement("retrain", "A challenger is trained.")
+        if enough:
+            return Judgement("none", "Nothing calls for a new model.", "calm")
+        return Judgement("none", f"{few} to judge drift.", "too_few_landmarks")
+    why = _to_repair(acting) or _why_wait(acting, playbook, plan)
+    if scored < rules.min_scored and why is None:
+        why = Why("too_few_landmarks", f"{few} to act on it.")
+    return (
+        Judgement("hold", why.sentence, why.code)
+        if why
+        else Judgement("retrain", "A challenger is trained.", "training")
+    )
 
 
 def level_helps(causes: list[Cause], playbook: Playbook, decided: Decision) -> bool:
@@ -266,37 +283,41 @@ def level_helps(causes: list[Cause], playbook: Playbook, decided: Decision) -> b
     return decided == "hold" or kinds <= LEVEL
 
 
-def _to_repair(acting: list[Cause]) -> str | None:
+def _to_repair(acting: list[Cause]) -> Why | None:
     """What is to be repaired first, as no model could help; None where nothing is."""
     if EVERYTHING in [cause.name for cause in acting]:
-        return "Nothing arrives any more: it is not the model that needs repair."
+        return Why("nothing_arrives", "Nothing arrives any more: it is not the model that needs repair.")
     faults = [FAULTS[cause.kind] for cause in acting if cause.kind in FAULTS]
     if not faults and all(cause.kind == "source_silent" for cause in acting):
-        return "A source brings no leads any more: no model can make up for them. Repair the source."
-    return " ".join(faults) or None
+        silent = "A source brings no leads any more: no model can make up for them. Repair the source."
+        return Why("source_silent", silent)
+    return Why("data_fault", " ".join(faults)) if faults else None
 
 
-def _why_wait(acting: list[Cause], playbook: Playbook, plan: Plan) -> str | None:
+def _why_wait(acting: list[Cause], playbook: Playbook, plan: Plan) -> Why | None:
     """Why a challenger trained now would not help, or could not be judged; None where it would and could."""
     rules, broken = playbook.monitoring, _broken(acting, playbook)
     if broken:
-        return (
+        return Why(
+            "journey_silent",
             f"The journey itself rests on {', '.join(map(repr, broken))}: without it there is nothing to learn. Repair "
-            "the source or, where the event was renamed, name it in the playbook's [journey]."
+            "the source or, where the event was renamed, name it in the playbook's [journey].",
         )
     if plan.before is None or (plan.onset is not None and plan.after < rules.gate_outcomes):
         return _too_few(plan, rules)
     if plan.learning + plan.judging < rules.min_outcomes:
-        return (
+        return Why(
+            "too_few_conversions",
             f"{plan.learning + plan.judging} conversions are new since the champion learned, {plan.learning} to learn "
-            f"from and {plan.judging} to judge on; {rules.min_outcomes} are needed."
+            f"from and {plan.judging} to judge on; {rules.min_outcomes} are needed.",
         )
     others = [cause for cause in acting if cause.kind != "source_silent"]
     waiting = [cause.name for cause in others if cause.kind in STRUCTURAL and cause.name not in plan.learnable]
     if len(waiting) == len(others):
-        return (
+        return Why(
+            "not_learnable_yet",
             f"A challenger could not have learned about {', '.join(map(repr, waiting))} yet: it must leave the newest "
-            "outcomes unseen, and only they know of it."
+            "outcomes unseen, and only they know of it.",
         )
     return None
 
@@ -307,16 +328,18 @@ def _broken(acting: list[Cause], playbook: Playbook) -> list[str]:
     return [cause.name for cause in acting if cause.kind == "event_silent" and cause.name in own]
 
 
-def _too_few(plan: Plan, rules: Monitoring) -> str:
+def _too_few(plan: Plan, rules: Monitoring) -> Why:
     if plan.onset is None:
-        return (
+        return Why(
+            "too_few_conversions_to_judge",
             f"Of the leads created since the champion learned, {plan.judging} have converted within a horizon that is "
-            f"over; {rules.gate_outcomes} are needed to judge a challenger on."
+            f"over; {rules.gate_outcomes} are needed to judge a challenger on.",
         )
-    return (
+    return Why(
+        "too_few_conversions_since",
         f"It began about {plan.onset}. Of the leads scored since, {plan.judging} have converted within a horizon that "
         f"is over, and a challenger that leaves those unseen would have learned from {plan.after} conversions since; "
-        f"{rules.gate_outcomes} of each are needed."
+        f"{rules.gate_outcomes} of each are needed.",
     )
 
 

@@ -10,8 +10,11 @@ from data.events import isoformat
 from monitoring.drift import ColumnDrift, Drift
 from monitoring.journal import JOURNAL, Journal
 from monitoring.loop import Action
+from monitoring.performance import PROMISED, RATIO
 from monitoring.policy import Cause, Decision
 from monitoring.quality import Quality
+from monitoring.reasons import Code
+from monitoring.slices import OF_TIME
 from veraison.errors import VeraisonError
 from veraison.playbook import Monitoring
 
@@ -28,16 +31,18 @@ class Verdict:
     champion    : version of the model that served when the run began
     challenger  : version of the model that was trained against it, None where none was
     promoted    : whether the challenger is the champion now
-    performance : figures on matured outcomes, since the champion learned and in the newest chunk
+    performance : figures on matured outcomes, since the champion learned in the newest chunk, by slices, of times
     drift       : what was compared, the furthest drifted columns, events a week
-    data        : the newest week's bots, late events and repeats, each with its usual range
+    data        : the newest week's bots, late events, repeats, quarantine and unknown kinds, with their usual ranges
     conversions : observed against expected week by week, None before a week is over
     estimate    : figures without labels, beside their own past error
     gate        : champion against challenger, None where no challenger was trained
     message     : all of it in a few sentences
+    reason_code : why, of the closed list monitoring.reasons.Code
     action      : what was done with a model beside deciding: ``promoted``, ``waits`` (a challenger scores in the
                   shadow), ``asks`` (a challenger waits for a person), ``rolled_back`` (the predecessor serves
                   again), or None
+    champion_run : path of the champion's run on the pages of an MLflow server
     renewal     : name of the renewal that the run worked at; its steps are lines of the journal
     levels      : what the champion was set to, each with its evidence, where nothing was trained
     window, shadow, guard : figures of monitoring.window, monitoring.shadow and monitoring.guard, where measured
@@ -54,6 +59,8 @@ class Verdict:
     data: dict[str, Any]
     gate: dict[str, Any] | None
     message: str
+    reason_code: Code | None = None
+    champion_run: str | None = None
     action: Action | None = None
     renewal: str | None = None
     window: dict[str, Any] | None = None
@@ -67,9 +74,11 @@ class Verdict:
         """For JSON, the decision first."""
         return {
             "decision": self.decision,
+            "reason_code": self.reason_code,
             "causes": [cause.to_dict() for cause in self.causes],
             "as_of": self.as_of,
             "champion": self.champion,
+            "champion_run": self.champion_run,
             "challenger": self.challenger,
             "promoted": self.promoted,
             "action": self.action,
@@ -121,8 +130,22 @@ def describe(
 
 def describe_data(seen: Quality) -> dict[str, Any]:
     """Data quality of the newest week; null where too little came before it to say what is usual."""
-    found = {"late": seen.late, "duplicates": seen.duplicates, "bots": seen.bots}
+    found = {
+        "late": seen.late, "duplicates": seen.duplicates, "bots": seen.bots, "quarantine": seen.unread,
+        "unknown_kinds": seen.unknown,
+    }  # fmt: skip
     return {name: None if one is None else one.to_dict() for name, one in found.items()}
+
+
+def figures(verdict: Verdict) -> dict[str, float]:
+    """What MLflow keeps of a verdict with the champion's run, by names of their own: ``monitoring.auc`` ..."""
+    newest, score = verdict.performance["newest"], verdict.drift["score"]
+    found = {name: newest.get(name, {}).get("value") for name in (*PROMISED, RATIO)}
+    times = verdict.performance["times"] or {}
+    found |= {name: times[name]["value"] for name in OF_TIME if name in times}
+    found["score_psi"] = None if score is None else score["psi"]
+    found["slices_off"] = sum(one["off"] for one in verdict.performance["slices"])
+    return {f"monitoring.{name}": float(value) for name, value in found.items() if value is not None}
 
 
 def write(verdict: Verdict, reports: Path) -> None:

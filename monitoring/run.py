@@ -10,17 +10,19 @@ import numpy as np
 
 from data.events import MICROS_PER_DAY, isoformat, parse_instant
 from data.log import EventLog
+from data.quarantine import Refused
 from features.learning import learn
-from monitoring import estimate, expected, guard, loop, performance, policy, progress, renewal, report, volumes
+from monitoring import estimate, expected, guard, loop, performance, policy, progress, renewal, report, slices, volumes
 from monitoring.inputs import gather, look
 from monitoring.journal import JOURNAL, Journal
 from monitoring.progress import GoOn, Work
+from monitoring.quality import NOTHING
 from monitoring.report import Verdict
 from monitoring.shadow import Served, nothing_served
 from training.bundle import Bundle
 from training.landmarks import landmarks
 from training.registry import CHAMPION, Registered, Registry
-from veraison.errors import ModelError
+from veraison.errors import ModelError, RegistryError
 from veraison.playbook import Playbook
 
 Say = Callable[[str], None]
@@ -36,6 +38,7 @@ def monitor(
     *,
     as_of: int,
     served: Served = nothing_served,
+    refused: Refused = NOTHING,
     threads: int = 2,
     say: Say = lambda _: None,
     go_on: GoOn = lambda _: None,
@@ -45,6 +48,7 @@ def monitor(
     as_of   : microseconds UTC; only what was known before it counts
     reports : folder of ``drift.html``, ``monitor.json``, the journal and the records of challengers
     served  : what models served, from the prediction log; what a challenger scores in the shadow
+    refused : what could become no event before that moment (data.quarantine)
     go_on   : called before each step that changes anything; raises where the process is to end between two steps
     Returns : the verdict, the same for the same log, champion, moment and journal before it
     Raises  : ModelError where there is no champion, or one that cannot be held against this playbook and moment
@@ -59,7 +63,7 @@ def monitor(
     say(f"comparing the leads since {isoformat(since)} with those {champion.version} learned from")
     html = reports / report.HTML
     watched = gather(
-        store_log, playbook, champion, pairs, snapshot=snapshot, at=as_of, since=since, threads=threads
+        store_log, playbook, champion, pairs, snapshot=snapshot, at=as_of, since=since, threads=threads, refused=refused
     )  # fmt: skip
     with _replaced(html) as fresh:
         seen = look(watched, as_of, fresh, threads=threads)
@@ -67,7 +71,7 @@ def monitor(
     say("measuring the champion where outcomes have matured")
     at_this_level = pairs[pairs.as_of >= champion.known_until] if champion.levels else pairs
     new = performance.matured(store_log, playbook, at_this_level, born_after=snapshot, at=as_of)
-    figures = _performance(store_log, champion, new, playbook, as_of, threads)
+    figures, truth = _performance(store_log, champion, new, playbook, as_of, threads)
     promised = _promised(registry, registered, primary)
 
     say("counting the conversions of each week against those expected")
@@ -80,6 +84,7 @@ def monitor(
         *policy.structural(seen.changed, champion, playbook),
         *policy.delivered(seen.silent, seen.volumes, seen.quality.faults),
         *policy.broken_promise(figures["newest"], rules),
+        *slices.misjudged(truth),
         *policy.unexpected(weeks),
         *policy.distributional(seen.drift, rules),
         *policy.estimated(unlabelled),
@@ -109,6 +114,8 @@ def monitor(
         estimate=unlabelled.to_dict(),
         gate=done.gate,
         message=_message(causes, done.reason),
+        reason_code=done.code,
+        champion_run=registry.page_of(registered),
         action=done.action,
         renewal=done.renewal,
         window=done.window,
@@ -117,6 +124,10 @@ def monitor(
         levels=done.levels,
     )
     report.write(verdict, reports)
+    try:
+        registry.observe(registered, report.figures(verdict), at=as_of)
+    except RegistryError as error:  # what was decided is written down; MLflow only draws it
+        say(f"the figures are not in MLflow: {error}")
     return verdict
 
 
@@ -168,23 +179,28 @@ def _champion(work: Work, as_of: int) -> tuple[Registered, Bundle, int]:
 
 def _performance(
     log: EventLog, champion: Bundle, new: performance.Matured, playbook: Playbook, as_of: int, threads: int
-) -> dict[str, Any]:
-    """The champion's figures on leads it has not seen: all of them, and the newest matured chunk."""
+) -> tuple[dict[str, Any], list[slices.Slice]]:
+    """The champion's figures on leads it has not seen: all of them, the newest matured chunk, and slices."""
     primary, seed = playbook.horizons.primary, playbook.training.seed
-    probability = performance.chances(log, champion, new, primary, threads)
+    chances, ready = performance.told(log, champion, new, threads)
+    probability = chances[:, champion.playbook.horizons.days.index(primary)]
     newest = new.pairs.as_of >= as_of - (primary + playbook.monitoring.outcome_days) * MICROS_PER_DAY
     whole = performance.figures(new, probability, seed=seed)
-    return {
+    truth = slices.slices(log, champion, playbook, new, probability, champion.score_of(chances[:, champion.primary]))
+    found = {
         "horizon_days": primary,
         "since_model": whole,
         "newest": whole if np.all(newest) else performance.figures(new[newest], probability[newest], seed=seed),
+        "slices": slices.describe(truth),
+        "times": slices.times(log, champion, playbook, new, ready, at=as_of),
     }
+    return found, truth
 
 
 def _promised(registry: Registry, registered: Registered, primary: int) -> dict[str, float]:
     """What was measured when the champion was made, by the same names as the figures."""
     logged = registry.metrics(registered.number)
-    names = {name: f"{name}_{primary}d" for name in performance.PROMISED}
+    names = {name: f"{name}_{primary}d" for name in performance.PROMISED} | {name: name for name in slices.OF_TIME}
     return {name: round(logged[key], 5) for name, key in names.items() if key in logged}
 
 

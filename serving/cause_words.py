@@ -58,6 +58,24 @@ def ratio(value: float, words: Words) -> str:
     return words.decimal(value, 2)
 
 
+_STAGES: Mapping[str, str] = {
+    "not yet accepted": deferred("not yet accepted by sales"),
+    "accepted by sales": deferred("accepted by sales"),
+}
+
+
+def slice_name(by: str, name: str, words: Words) -> str:
+    """A kind of lead in words: a range of scores, a source as it is called, a stage.
+
+    >>> slice_name("score", "70-80", Words("en")), slice_name("stage", "accepted by sales", Words("fr"))
+    ('70 to 80', 'acceptés par les ventes')
+    """
+    if by == "score" and "-" in name:
+        low, _, high = name.partition("-")
+        return words("%(low)s to %(high)s", low=low, high=high)
+    return words(_STAGES[name]) if by == "stage" and name in _STAGES else name
+
+
 def _day(moment: Any, words: Words) -> str:
     text = str(moment)
     return words.date(parse_instant(f"{text}T00:00:00Z" if len(text) == 10 else text))
@@ -146,6 +164,20 @@ def _calibration(cause: Cause, words: Words) -> str:
     )
 
 
+def _slice(cause: Cause, words: Words) -> str:
+    by, _, name = cause.name.partition("=")
+    leads, observed, expected = (float(cause.numbers[one]) for one in ("leads", "observed", "expected"))
+    shown = slice_name(by, name, words)
+    return words.many(
+        "Of %(leads)s leads (%(name)s), %(count)s was won where the model expected %(expected)s.",
+        "Of %(leads)s leads (%(name)s), %(count)s were won where the model expected %(expected)s.",
+        observed,
+        name=shown,
+        leads=words.number(leads),
+        expected=words.number(round(expected)),
+    )
+
+
 def _conversions(cause: Cause, words: Words) -> str:
     observed, expected = float(cause.numbers["observed"]), float(cause.numbers["expected"])
     told = {"expected": words.number(round(expected)), "name": cause.name.rpartition("=")[2]}
@@ -182,6 +214,27 @@ def _acceptances(cause: Cause, words: Words, observed: float, told: dict[str, st
     )
 
 
+_PARTS: Mapping[str, str] = {
+    "type": deferred("their type"),
+    "id": deferred("their ids"),
+    "time": deferred("their times"),
+    "event": deferred("the name of their event"),
+    "content": deferred("their properties"),
+    "unreadable": deferred("their form"),
+}
+
+
+def _quarantine(cause: Cause, words: Words) -> str:
+    said = words("More messages than usual cannot be read.")
+    source, part = cause.numbers.get("source"), str(cause.numbers.get("reason"))
+    if source:
+        said += " " + words("Most come from “%(source)s”.", source=str(source))
+    if part in _PARTS:
+        told = words(_PARTS[part])
+        said += " " + words("What is wrong most often: %(part)s.", part=told)
+    return said
+
+
 def _more(text: str) -> _Teller:
     """More of something than usual: `text` as it stands, in words."""
     return lambda cause, words: words(text)
@@ -199,9 +252,10 @@ _WORDS: Mapping[str, _Teller] = {
     "column": _column,
     "calibration": _calibration,
     "conversions": _conversions,
+    "slice": _slice,
     "bots": _more(deferred("More of the events than usual come from robots, not from people.")),
     "late_events": _more(deferred("More events than usual come late.")),
-    "quarantine": _more(deferred("More messages than usual cannot be read.")),
+    "quarantine": _quarantine,
     "duplicates": _more(deferred("More messages than usual come twice.")),
     "estimate": _more(
         deferred("The model ranks leads less well than it promised, as far as can be told before they are won or lost.")

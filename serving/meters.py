@@ -5,14 +5,13 @@ the code. Counters move where the thing happens; what has an age is looked up wh
 """
 
 import logging
-import re
 from collections import Counter as Counts
 from collections.abc import Callable, Iterable
 
 import sqlalchemy as sa
 from prometheus_client import Counter, Gauge, Histogram
 
-from data import outbox
+from data import outbox, quarantine
 from data.events import MICROS_PER_SECOND, parse_instant
 from data.journey import Status
 from data.store import Store
@@ -57,16 +56,7 @@ JOURNAL_UNREADABLE = _gauge("monitoring_journal_unreadable", "Lines of monitorin
 DECISIONS = ("none", "hold", "recalibrate", "retrain")
 _LIGHTS: dict[State, float] = {"good": 0, "watch": 1, "act": 2, "unknown": float("nan")}
 
-_CLASSES = {
-    "type": "type",
-    **dict.fromkeys(("messageId", "userId", "anonymousId", "previousId", "groupId", "alias", "group"), "id"),
-    **dict.fromkeys(("timestamp", "originalTimestamp", "receivedAt"), "time"),
-    "event": "event",
-    **dict.fromkeys(("properties", "context", "traits"), "content"),
-    **dict.fromkeys(("a", "the"), "unreadable"),
-}
-CLASSES = frozenset({*_CLASSES.values(), "erased", "other"})
-_FIRST_WORD = re.compile(r"[A-Za-z]+")
+CLASSES = quarantine.CLASSES | {"erased"}
 
 for _name in Status:  # a rate can only be computed from a series that was there before the first one
     SCORES.labels(_name.name)
@@ -85,19 +75,8 @@ for _question in QUESTIONS:
 
 
 def reason_class(reason: str) -> str:
-    """Of `CLASSES`, which part of a message was wrong; the reason itself may hold what somebody sent.
-
-    >>> reason_class("timestamp: 'anne' is not a date"), reason_class("userId and anonymousId are both missing")
-    ('time', 'id')
-    >>> reason_class("2090-01-01T00:00:00Z lies more than 24 h in the future; check the sender's clock")
-    'time'
-    """
-    if reason == ERASED:
-        return "erased"
-    if "in the future" in reason and reason[:1].isdecimal():
-        return "time"
-    word = _FIRST_WORD.match(reason)
-    return _CLASSES.get(word.group(), "other") if word else "other"
+    """Of `CLASSES`, which part of a message was wrong, or that it was of somebody who was erased."""
+    return "erased" if reason == ERASED else quarantine.reason_class(reason)
 
 
 def scored(statuses: Iterable[Status], scores: Iterable[float]) -> None:

@@ -7,6 +7,7 @@ from data.events import MICROS_PER_DAY
 from data.record import ENOUGH
 from serving.cause_words import all_told, sentences, told
 from serving.lights import QUESTIONS, Question, State, causes_of, enough, estimated_auc, lights
+from serving.reason_words import BECAUSE
 from serving.translations import Words, deferred
 from serving.verdicts import Line, Verdict
 
@@ -209,6 +210,7 @@ class Decided:
     """One decision as it is shown.
 
     what    : in one sentence
+    because : why this and nothing else, in one sentence; empty where `what` says it, or no code was given
     why     : what was acted on
     also    : what was reported only
     gate    : how a new model did, empty where none was judged
@@ -217,6 +219,7 @@ class Decided:
 
     date: str
     what: str
+    because: str
     why: tuple[str, ...]
     also: tuple[str, ...]
     gate: str
@@ -233,6 +236,7 @@ def decided(verdict: Verdict, words: Words, *, own: bool = False) -> Decided:
     return Decided(
         date=words.date(verdict.at),
         what=what(verdict, words),
+        because=words(BECAUSE[verdict.reason_code]) if verdict.reason_code in BECAUSE else "",
         why=tuple(sentences(verdict, words, acting=True)),
         also=tuple(sentences(verdict, words, acting=False)),
         gate=_gate(verdict, words),

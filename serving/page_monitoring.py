@@ -26,6 +26,7 @@ from serving.openapi import PROBLEMS, answers, asks
 from serving.pages import page, routes, words_of
 from serving.problems import JSON, Problem
 from serving.translations import Words
+from serving.truth_words import truth
 from serving.verdicts import Journal, Line, Lines, Verdict
 from training.bundle import Bundle
 from veraison.answers import Monitoring
@@ -85,7 +86,17 @@ def _whole(journal: Journal, line: Line) -> dict[str, Any]:
     return found | read.model_dump(include=_SIMPLE) | {"number": line.number}
 
 
-_SIMPLE = {"decision", "as_of", "champion", "challenger", "promoted", "action", "message"}
+_SIMPLE = {
+    "decision",
+    "reason_code",
+    "champion_run",
+    "as_of",
+    "champion",
+    "challenger",
+    "promoted",
+    "action",
+    "message",
+}
 
 
 def pages(leads: Leads, models: ModelHolder, journal: Journal, access: Access, mlflow: str | None) -> APIRouter:
@@ -108,12 +119,15 @@ def pages(leads: Leads, models: ModelHolder, journal: Journal, access: Access, m
             "looked": verdict and looked(verdict, leads.clock(), words),
             "decided": verdict and decided(verdict, words, own=verdict.decision != "none"),
             "change": change and change is not known.newest and decided(_named(change, bundle, words), words),
+            "truth": verdict and truth(verdict, words),
             "charts": _charts(known),
             "journal": [decided(_named(one.verdict, bundle, words), words) for one in known.verdicts[-limit:][::-1]],
             "more": min(MOST, len(known.verdicts)) if limit < min(MOST, len(known.verdicts)) else None,
             "unreadable": _unreadable(known, words),
             "report": journal.report is not None,
             "mlflow": _of_the_web(mlflow),
+            "run": verdict and verdict.champion_run and _of_the_web(mlflow, verdict.champion_run),
+            "champion": verdict and verdict.champion,
         }
         return page(request, "monitoring.html", told)
 
@@ -205,8 +219,10 @@ def _unreadable(known: Lines, words: Words) -> str:
     )
 
 
-def _of_the_web(address: str | None) -> str | None:
-    """Where MLflow shows the models, None where its address is a database; a password in the address is left out.
+def _of_the_web(address: str | None, path: str = "/models/veraison") -> str | None:
+    """Where MLflow shows something, None where its address is a database; a password in the address is left out.
+
+    path : of a page of MLflow, the registered models unless another is given
 
     >>> _of_the_web("https://me:secret@mlflow.example/x/"), _of_the_web("sqlite:///mlflow.db")
     ('https://mlflow.example/x/#/models/veraison', None)
@@ -215,4 +231,4 @@ def _of_the_web(address: str | None) -> str | None:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return None
     host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path.rstrip("/") + "/", "", "/models/veraison"))
+    return urlunsplit((parts.scheme, host, parts.path.rstrip("/") + "/", "", path))

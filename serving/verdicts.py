@@ -72,12 +72,36 @@ class Outcomes(Section):
     observed_to_expected: Measured[Figure] = None
 
 
+class Slice(Section):
+    """One kind of lead: how many, how many of them were won and were to be. ``off``: not to be put down to chance."""
+
+    by: str
+    name: str
+    leads: int
+    observed: int
+    expected: float
+    low: float
+    high: float
+    off: bool = False
+
+
+class Times(Section):
+    """How right the told times to readiness were."""
+
+    leads: int = 0
+    promised_coverage: float = 0.8
+    interval_coverage: Measured[Figure] = None
+    timing_error_days: Measured[Figure] = None
+
+
 class Performance(Section):
     """What was promised when the model was made, and what came."""
 
     promised: Measured[dict[str, float]] = None
     since_model: Measured[Outcomes] = None
     newest: Measured[Outcomes] = None
+    slices: Measured[tuple[Slice, ...]] = None
+    times: Measured[Times] = None
 
 
 class Column(Section):
@@ -171,6 +195,8 @@ class Verdict(Section):
 
     decision: str
     as_of: str
+    reason_code: Measured[str] = None
+    champion_run: Measured[Annotated[str, Field(pattern=r"^/experiments/\w+/runs/\w+$")]] = None
     champion: str = ""
     challenger: str | None = None
     promoted: bool = False

@@ -120,7 +120,7 @@ def judge_with(
             f"{instant(before):%Y-%m-%d}; use an earlier origin or shorter horizons"
         )
     features = compute.batch(log, bundle.feature_set, pairs.lead, pairs.as_of, pairs.started)
-    log_odds, chances, ready = _said(bundle, features, threads)
+    log_odds, chances, ready = said(bundle, features, threads)
     times = np.linspace(0, max(horizons), _CURVE_POINTS + 1)[1:]
     curves = {OURS: served_curves(bundle, log_odds, features, times, threads)}
     probability, constant = {OURS: chances}, float("nan")
@@ -147,10 +147,13 @@ def judge_with(
     )  # fmt: skip
 
 
-def _said(bundle: Bundle, features: Floats, threads: int) -> tuple[Floats, Floats, Floats]:
-    """Log-odds, probabilities and times of (n, f) rows; the reasons, as large as the rows, are let go part by part."""
+def said(bundle: Bundle, features: Floats, threads: int) -> tuple[Floats, Floats, Floats]:
+    """(n,) log-odds, (n, h) probabilities and (n, 3) times of (n, f) rows.
+
+    The reasons, as large as the rows, are let go part by part.
+    """
     log_odds, chances, ready = [], [], []
-    for start in range(0, len(features), _AT_ONCE):
+    for start in range(0, max(len(features), 1), _AT_ONCE):
         one = bundle.predict(features[start : start + _AT_ONCE], threads)
         log_odds.append(one.log_odds)
         chances.append(one.probability)
@@ -267,12 +270,30 @@ def _of_time(judged: Judged, draw: Resampling) -> list[Row]:
             row(model, "integrated_brier", draw.mean(squares.mean(axis=1)), int(happened.sum()))
     ripe = judged.ripening.within(longest) & judged.ripens
     if ripe.any():
-        days, ready, own = judged.ripening.duration[ripe], judged.ready[ripe], draw[ripe]
-        inside = ((days >= ready[:, 0]) & (days <= ready[:, 2])).astype(np.float64)
-        error, constant = own.mean(np.abs(days - ready[:, 1])), own.mean(np.abs(days - judged.constant))
-        figures = {"interval_coverage": own.mean(inside), "timing_error_days": error}
+        days, own = judged.ripening.duration[ripe], draw[ripe]
+        figures = timing(days, judged.ready[ripe], own)
         if np.isfinite(judged.constant):
-            figures |= {"constant_error_days": constant, "timing_error_to_constant": error / constant}
+            constant = own.mean(np.abs(days - judged.constant))
+            ratio = figures["timing_error_days"] / constant
+            figures |= {"constant_error_days": constant, "timing_error_to_constant": ratio}
         for metric, found in figures.items():
             row(OURS, metric, found, int(ripe.sum()))
     return rows
+
+
+def timing(days: Floats, ready: Floats, draw: Resampling) -> dict[str, Floats]:
+    """(1 + draws,) how right the told times were, of (n,) rows that ripened within the longest horizon.
+
+    days  : (n,) until it came
+    ready : (n, 3) what `Bundle.predict` told: the day by which one in ten has ripened, the median, nine in ten
+
+    >>> rows = Resampling.of(np.array([1, 2]), draws=0)
+    >>> found = timing(np.array([3.0, 9.0]), np.array([[1.0, 4.0, 8.0], [1.0, 4.0, 8.0]]), rows)
+    >>> found["interval_coverage"].tolist(), found["timing_error_days"].tolist()
+    ([0.5], [3.0])
+    """
+    inside = (days >= ready[:, 0]) & (days <= ready[:, 2])
+    return {
+        "interval_coverage": draw.mean(inside.astype(np.float64)),
+        "timing_error_days": draw.mean(np.abs(days - ready[:, 1])),
+    }

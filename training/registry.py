@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
+from data.events import MICROS_PER_DAY
 from training.bundle import MANIFEST, Bundle
 from veraison.errors import ModelError, RegistryError
 from veraison.settings import Workspace
@@ -345,6 +346,19 @@ class Registry:
         """The figures logged with a version."""
         run_id = self._client.get_model_version(NAME, str(number)).run_id
         return dict(self._client.get_run(str(run_id)).data.metrics)
+
+    @_answered
+    def observe(self, one: Registered, figures: Mapping[str, float], *, at: int) -> None:
+        """Log what was found of a version later, beside what was logged when it was made; MLflow draws it in time.
+
+        at : the moment the figures speak of, microseconds UTC; the same figures of it again change nothing
+        """
+        for name, value in sorted(figures.items()):
+            self._client.log_metric(one.run_id, name, value, timestamp=at // 1_000, step=at // MICROS_PER_DAY)
+
+    def page_of(self, one: Registered) -> str:
+        """The path of a version's run on the pages of an MLflow server."""
+        return f"/experiments/{self._experiment_id}/runs/{one.run_id}"
 
     def lies_ready(self, version: str) -> bool:
         """Whether serving would find this version in the workspace, whole."""

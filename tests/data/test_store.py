@@ -257,15 +257,15 @@ def test_a_store_of_a_newer_version_is_one_line_and_stays_as_it_is(store_url):
     engine = sa.create_engine(store_url)
     with engine.begin() as connection:
         meta.create(connection)
-        connection.execute(sa.insert(meta).values(name="schema_version", value="3"))
+        connection.execute(sa.insert(meta).values(name="schema_version", value="4"))
     assert refusal(store_url) == (
-        "this workspace was written by a newer Véraison (store version 3, this one reads up to 2); "
+        "this workspace was written by a newer Véraison (store version 4, this one reads up to 3); "
         "upgrade with: pip install --upgrade veraison"
     )
     assert sa.inspect(engine).get_table_names() == ["meta"]
     with engine.begin() as connection:
-        connection.execute(sa.update(meta).values(value="3.1-rc"))
-    assert "store version 3.1-rc" in refusal(store_url)
+        connection.execute(sa.update(meta).values(value="4.1-rc"))
+    assert "store version 4.1-rc" in refusal(store_url)
     engine.dispose()
 
 

@@ -7,10 +7,11 @@ import sys
 import pytest
 import sqlalchemy as sa
 
-from data.events import Event
+from data.events import Event, Rejection
 from data.parse import actor_of, parse_event
-from data.rows import event_row, readings
-from data.schema import events, metadata, traits
+from data.quarantine import refused
+from data.rows import event_row, quarantine_row, readings
+from data.schema import events, metadata, quarantine, traits
 from data.store import Store
 from tests.conftest import empty_postgres
 from tests.support import ROOT
@@ -122,6 +123,24 @@ def test_a_store_of_version_1_becomes_what_this_version_would_have_made(store_ur
     found = {row[0]: row[-1] for row in upgraded[0]["events"]}
     assert [found[f"m{number}"] for number in range(1, 6)] == [None, "Petit", "112", "Durand", None]
     assert [row[5] for row in upgraded[0]["traits"] if row[1] == "email_domain"] == ["acme.fr", "own words"]
+
+
+def test_a_store_of_version_2_learns_when_something_is_refused(store_url):
+    old, new = Rejection("log.ndjson", 1, "not valid JSON", "{"), Rejection("http", 1, "type is missing", "{}", 7_000)
+    Store(store_url).close()
+    engine = sa.create_engine(store_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP INDEX quarantine_known"))
+        connection.execute(sa.text("ALTER TABLE quarantine DROP COLUMN known_at"))
+        row = {name: told for name, told in quarantine_row(old).items() if name != "known_at"}
+        connection.execute(sa.insert(quarantine).values(row))
+        connection.execute(sa.text("UPDATE meta SET value = '2'"))
+    engine.dispose()
+    with Store(store_url) as store:
+        assert store.append([old, new]).quarantined == 2
+        assert {one.reason: one.known_at for one in store.quarantined()} == {old.reason: None, new.reason: 7_000}
+        assert refused(store, since=0, before=9_000).since == 7_000
+    assert "quarantine_known" in content(store_url)[2]["quarantine"]
 
 
 def test_an_upgrade_that_breaks_off_has_not_begun(store_url):

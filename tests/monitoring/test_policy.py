@@ -1,5 +1,7 @@
 """The written policy, rule by rule, on made-up findings."""
 
+from typing import get_args
+
 import pytest
 
 from monitoring import policy
@@ -7,6 +9,8 @@ from monitoring.chance import Usual
 from monitoring.drift import ColumnDrift, Drift
 from monitoring.performance import RATIO
 from monitoring.policy import Cause, Plan, decide
+from monitoring.quality import Unread
+from monitoring.reasons import Code
 from monitoring.volumes import EVERYTHING, Structure
 from tests import market
 from tests.histories import playbook
@@ -14,6 +18,7 @@ from tests.histories import playbook
 BOOK = playbook(journey={"ready": ["Accepted"]})
 RULES = BOOK.monitoring
 READY = Plan(before=1, learning=30, judging=12, learnable=frozenset({"Quote", "Quote Sent"}))
+UNREAD = Unread(40, 5.0, 1, 12, 1e-6, "time", "http")
 SILENT = Cause("event_silent", "Quote", True, {"last": "2026-01-01", "missed": 20})
 NEW = Cause("event_new", "Quote Sent", True, {"first": "2026-01-01", "leads": 12})
 BROKEN = Cause("calibration", "observed_to_expected", True, {"value": 0.4, "low": 0.2, "high": 0.6})
@@ -103,6 +108,12 @@ def test_a_silent_source_alone_is_repaired_and_hinders_nothing_else():
     assert "could not have learned about 'Quote Sent' yet" in held.reason
 
 
+def test_messages_that_cannot_be_read_are_repaired_not_learned_from():
+    held = decide(policy.delivered({}, {}, {"quarantine": UNREAD}), BOOK, scored=1_000, plan=READY)
+    assert held.decision == "hold"
+    assert "Messages cannot be read" in held.reason
+
+
 def test_without_the_journeys_own_events_nothing_can_be_learned():
     held = decide([Cause("event_silent", "Deal Won", True, SILENT.numbers)], BOOK, scored=1_000, plan=READY)
     assert held.decision == "hold"
@@ -135,6 +146,33 @@ def test_the_promise_is_broken_where_the_whole_interval_lies_beyond_it(
     assert bool(policy.broken_promise(figures, RULES)) is acts
 
 
+LEARNT = Cause("event_silent", "Deal Won", True, SILENT.numbers)
+
+
+@pytest.mark.parametrize(
+    ("causes", "scored", "plan", "code"),
+    [
+        ([], 1_000, READY, "calm"),
+        ([], 10, READY, "too_few_landmarks"),
+        ([BROKEN], 10, READY, "too_few_landmarks"),
+        ([BROKEN], 1_000, READY, "training"),
+        ([Cause("event_silent", EVERYTHING, True, SILENT.numbers)], 0, READY, "nothing_arrives"),
+        (policy.delivered({}, {}, {"quarantine": UNREAD}), 1_000, READY, "data_fault"),
+        (policy.delivered({"source=Fair": {"last": "2026-01-01", "missed": 9}}, {}, {}), 1_000, READY, "source_silent"),
+        ([LEARNT], 1_000, READY, "journey_silent"),
+        ([BROKEN], 1_000, Plan(None, 0, 4), "too_few_conversions_to_judge"),
+        ([BROKEN], 1_000, Plan(1, 30, 12, onset="2026-01-01", after=1), "too_few_conversions_since"),
+        ([BROKEN], 1_000, Plan(1, 3, 4), "too_few_conversions"),
+        ([NEW], 1_000, Plan(1, 30, 12), "not_learnable_yet"),
+    ],
+)
+def test_a_decision_has_a_code_for_its_reason(causes: list[Cause], scored: int, plan: Plan, code: str):
+    found = decide(causes, BOOK, scored=scored, plan=plan)
+    assert found.code == code
+    assert found.code in get_args(Code)
+    assert found.reason
+
+
 def test_every_cause_can_be_said_in_words():
     causes = [
         SILENT,
@@ -144,7 +182,7 @@ def test_every_cause_can_be_said_in_words():
         *policy.delivered(
             {"source=Fair": {"last": "2026-01-01", "missed": 9}},
             {"Visited": USUAL},
-            dict.fromkeys(("bots", "late_events", "duplicates"), USUAL),
+            dict.fromkeys(("bots", "late_events", "duplicates"), USUAL) | {"quarantine": UNREAD},
         ),
         Cause("score", "probability", True, {"psi": 0.3, "moved": -2.0}),
         Cause("inputs", "all columns", True, {"columns": 4}),

@@ -97,7 +97,7 @@ def test_a_market_that_goes_on_as_before_needs_no_new_model(seed: int, tmp_path:
     calm = firm(tmp_path, leads=900, days=260, seed=seed)
     champion = calm.train(180)
     verdict = calm.monitor(260)
-    assert verdict.decision == "none", verdict.message
+    assert (verdict.decision, verdict.reason_code) == ("none", "calm"), verdict.message
     assert [cause for cause in verdict.causes if cause.acts] == []
     assert (verdict.champion, verdict.challenger, verdict.promoted) == (champion, None, False)
     assert verdict.drift["enough"]
@@ -121,7 +121,7 @@ def test_a_renamed_event_is_held_learned_anew_and_then_calm(renamed: Firm):
     """One story, as each step rests on the one before."""
     first = renamed.served
     early = renamed.monitor(130)
-    assert early.decision == "hold"
+    assert (early.decision, early.reason_code) == ("hold", "too_few_conversions_to_judge")
     assert {(cause.kind, cause.name) for cause in early.causes if cause.acts} == {
         ("event_silent", "Quote Requested"),
         ("event_new", "Quote Form Sent"),

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from xml.etree import ElementTree
 
 import pytest
@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.events import MICROS_PER_DAY, isoformat
+from monitoring.reasons import Code
 from serving.cause_words import told
 from serving.lights import KINDS, QUESTIONS, lights
 from serving.monitoring_charts import score_drift, weeks
+from serving.reason_words import BECAUSE
 from serving.translations import Words
 from serving.verdicts import Cause, Journal, Verdict
 from tests.journals import HOSTILE, SCORE, SILENT, WINS, drift, outcomes, story, verdict, write_journal
@@ -73,6 +75,7 @@ def test_a_model_that_ranks_below_its_promise_is_to_be_watched():
 # --- words -------------------------------------------------------------------------------------------------------
 
 
+BROKEN = {"kind": "calibration", "name": "observed_to_expected", "value": 0.48, "low": 0.3, "high": 0.66}
 CAUSES = [
     SCORE, WINS, SILENT, WINS | {"name": "source=Webinar"}, SCORE | {"moved": 0.2},
     {"kind": "event_new", "name": "New", "first": "2025-03-01T00:00:00Z", "leads": 12},
@@ -82,9 +85,28 @@ CAUSES = [
     WINS | {"event": "ready"}, WINS | {"event": "ready", "name": "source=Webinar"},
     {"kind": "inputs", "name": "share of columns", "share": 0.31},
     {"kind": "column", "name": "count__x", "psi": 0.4},
-    {"kind": "calibration", "name": "observed_to_expected", "value": 0.48, "low": 0.3, "high": 0.66},
+    {"kind": "slice", "name": "source=Webinar", "leads": 200, "observed": 9, "expected": 30.2},
+    BROKEN,
+    {"kind": "quarantine", "name": "all events", "value": 40, "source": "http", "reason": "time"},
     *({"kind": kind, "name": "x"} for kind in ("bots", "late_events", "quarantine", "duplicates", "estimate")),
 ]  # fmt: skip
+
+
+TRUTH = {
+    "slices": [
+        {"by": "score", "name": "70-80", "leads": 40, "observed": 11, "expected": 9.5, "low": 6.6, "high": 17.2,
+         "p": 1.0, "off": False},
+        {"by": "source", "name": "Webinar", "leads": 200, "observed": 9, "expected": 30.2, "low": 4.8, "high": 16.6,
+         "p": 0.0004, "off": True},
+        {"by": "stage", "name": "accepted by sales", "leads": 25, "observed": 6, "expected": 6.0, "low": 2.9,
+         "high": 10.2, "p": 1.0, "off": False},
+    ],
+    "times": {
+        "pairs": 90, "leads": 33, "promised_coverage": 0.8,
+        "interval_coverage": {"value": 0.86, "low": 0.78, "high": 0.92},
+        "timing_error_days": {"value": 5.6, "low": 4.4, "high": 6.9},
+    },
+}  # fmt: skip
 
 
 def test_every_kind_of_cause_has_words_in_both_languages():
@@ -99,8 +121,13 @@ def test_every_kind_of_cause_has_words_in_both_languages():
 def test_what_a_sentence_says_is_what_was_measured():
     words = Words("fr")
     ratio = "Pour chaque vente attendue, il y en a eu 0,48 (entre 0,3 et 0,66)."
-    assert told(Cause.model_validate(CAUSES[-6]), words) == ratio
+    assert told(Cause.model_validate(BROKEN), words) == ratio
     assert told(Cause.model_validate(WINS), Words("en")) == "21 leads were won where the model expected 40."
+    unread = next(one for one in CAUSES if one["kind"] == "quarantine")
+    assert (
+        told(Cause.model_validate(unread), Words("en"))
+        == "More messages than usual cannot be read. Most come from “http”. What is wrong most often: their times."
+    )
     silent = "No “Quote Requested” has come since 1 Mar 2025; about 12 leads should have sent one. "
     assert told(Cause.model_validate(SILENT), Words("en")) == silent + "Is it called “Quote Asked” now?"
 
@@ -150,8 +177,48 @@ def test_a_page_says_what_was_found_and_decided(service: Door):
     assert rows == [3 + 5, 3 + 26]
 
 
+def test_every_code_of_a_reason_has_words_or_is_told_by_what_was_done():
+    told_by_what = {"calm", "training", "not_better", "waits", "asks", "promoted"}
+    assert set(BECAUSE) | told_by_what == set(get_args(Code))
+    assert not told_by_what & set(BECAUSE)
+
+
+def test_why_it_decided_so_is_told_in_both_languages_and_an_unknown_code_is_no_word(service: Door):
+    codes = ["quiet_period", "of another version", None, 7]
+    keep(service, *(verdict(NOW, decision="hold", causes=[SCORE], reason_code=code) for code in reversed(codes)))
+    english, french = page(service), page(service, language="fr")
+    assert english.count("The model was changed a short time ago; it is left alone for a while.") == 2
+    assert french.count("Le modèle a changé il y a peu ; on le laisse tranquille un moment.") == 2
+    assert "of another version" not in english
+    found = service.get("/v1/monitoring").json()
+    Monitoring.model_validate(found, strict=False)
+    assert [one["reason_code"] for one in found["verdicts"]] == ["quiet_period", "of another version", None, None]
+
+
+def test_the_truth_is_told_by_kind_of_lead(service: Door):
+    keep(service, verdict(NOW, performance=verdict(NOW)["performance"] | TRUTH))
+    english, french = page(service), page(service, language="fr")
+    assert "Webinar beyond chance 200 30.2 9 (5 to 17)" in english
+    assert "70 to 80 40 9.5 11 (7 to 17)" in english
+    assert "Par étape acceptés par les ventes 25 6 6 (3 à 10)" in french
+    assert "Of 33 leads that became ready, 86% did so between" in english
+    assert "(promis : 80 %). Le jour annoncé s’écartait en moyenne de 6 jours." in french
+    assert english.count("beyond chance") == 1
+    assert service.get("/v1/monitoring").json()["newest"]["performance"]["slices"] == TRUTH["slices"]
+
+
+def test_sources_of_a_name_that_is_markup_or_a_kind_that_is_unknown_break_no_table(service: Door):
+    odd = TRUTH["slices"][1] | {"name": HOSTILE}
+    other = odd | {"by": "moon"}
+    keep(service, verdict(NOW, performance={"slices": [odd, other], "times": {"leads": "x"}}))
+    text = service.client.get("/monitoring", headers=BROWSER).text
+    assert "<script" not in text
+    assert page(service).count(HOSTILE) == 1
+
+
 def test_long_unseen_is_said(service: Door):
     keep(service, verdict(NOW - 40 * MICROS_PER_DAY))
+    assert "Where outcomes are known" not in page(service)
     assert "Nobody has looked since" in page(service)
     assert "40 days ago" in page(service)
     keep(service, verdict(NOW - 14 * MICROS_PER_DAY))
@@ -312,3 +379,16 @@ def test_mlflow_is_linked_where_it_is_on_the_web(tmp_path: Path, address: str, l
         text = here.client.get("/monitoring").text
         assert "secret" not in text
         assert [one for one in Text(text).all("a", "href") if "models" in one] == ([link] if link else [])
+
+
+@pytest.mark.parametrize(
+    ("run", "links"),
+    [("/experiments/1/runs/0a1b", 1), ("//evil.example/#", 0), ("/experiments/1/runs/a b", 0), (None, 0)],
+)
+def test_the_champions_run_is_linked_and_nothing_else_that_a_journal_holds(tmp_path: Path, run: str | None, links: int):
+    with door(market().copy(tmp_path), mlflow="https://ml.example:8443/x/") as here:
+        keep(here, verdict(NOW, champion_run=run))
+        found = [
+            one for one in Text(here.client.get("/monitoring").text).all("a", "href") if "runs" in one or "evil" in one
+        ]
+        assert found == [f"https://ml.example:8443/x/#{run}"] * links

@@ -76,6 +76,21 @@ def test_figures_are_kept_with_the_version_and_what_could_not_be_measured_is_lef
     assert registry.metrics(1) == {"auc_30d": 0.7}
 
 
+def test_figures_found_later_stand_beside_and_once(filled):
+    _, registry = filled
+    champion, day = registry.aliased(CHAMPION), 86_400_000_000
+    kept = registry.metrics(champion.number)
+    for moment, auc in ((20_001, 0.6), (20_002, 0.5), (20_002, 0.5)):
+        registry.observe(champion, {"monitoring.auc": auc}, at=moment * day)
+    assert registry.metrics(champion.number) == kept | {"monitoring.auc": 0.5}
+    seen = registry._client.get_metric_history(champion.run_id, "monitoring.auc")
+    assert sorted((one.step, one.timestamp, one.value) for one in seen) == [
+        (20_001, 20_001 * 86_400_000, 0.6), (20_002, 20_002 * 86_400_000, 0.5),
+    ]  # fmt: skip
+    experiment = registry._client.get_run(champion.run_id).info.experiment_id
+    assert registry.page_of(champion) == f"/experiments/{experiment}/runs/{champion.run_id}"
+
+
 def test_the_run_keeps_plots_and_parameters(filled):
     workspace, registry = filled
     run = registry._client.get_run(registry.versions()[1].run_id)

@@ -22,9 +22,13 @@ class Verdict(Answer):
 
     number: Count = said("Its line in the journal, from 1.", 12)
     decision: str = said("`none`, `hold`, `recalibrate` or `retrain`.", "hold")
+    reason_code: str | None = said(
+        "Why, of the list in `docs/monitoring.md`; null in verdicts of older versions.", "quiet_period"
+    )
     causes: tuple[Cause, ...] = Field(description="What was seen.")
     as_of: AwareDatetime = said("The moment it stood at.", AT)
     champion: str = said("The model that served when the run began.", MODEL)
+    champion_run: str | None = said("Where an MLflow server shows how it was made.", "/experiments/1/runs/0a1b2c")
     challenger: str | None = said("The model that was trained against it; null where none was.", None)
     promoted: bool = said("Whether the challenger took its place.", False)
     action: str | None = said(

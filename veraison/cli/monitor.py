@@ -165,7 +165,9 @@ def keep_watching(where: Place, times: "BaseTrigger") -> None:
 
 def _run(where: Place, now: Callable[[], int], go_on: Callable[[str], None]) -> "Verdict":
     """One run, with a store of its own: the leases are renewed on the other one meanwhile."""
-    from data import scorelog
+    from data import quarantine, scorelog
+    from monitoring.chance import WEEK
+    from monitoring.quality import MOST_WEEKS
     from monitoring.run import monitor as run_monitoring
     from monitoring.shadow import ROWS
     from training.registry import Registry
@@ -182,6 +184,7 @@ def _run(where: Place, now: Callable[[], int], go_on: Callable[[str], None]) -> 
             served=lambda version, since, before: scorelog.newest(
                 store, version, since=since, before=before, limit=ROWS
             ),
+            refused=quarantine.refused(store, since=as_of - MOST_WEEKS * WEEK, before=as_of),
             threads=where.settings.threads,
             say=say,
             go_on=go_on,
