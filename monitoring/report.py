@@ -33,6 +33,7 @@ class Verdict:
     data        : the newest week's bots, late events and repeats, each with its usual range
     conversions : observed against expected week by week, None before a week is over
     estimate    : figures without labels, beside their own past error
+    selection   : outcomes of served scores by whether sales worked the lead, None where that was not asked for
     gate        : champion against challenger, None where no challenger was trained
     message     : all of it in a few sentences
     action      : what was done with a model beside deciding: ``promoted``, ``waits`` (a challenger scores in the
@@ -60,6 +61,7 @@ class Verdict:
     guard: dict[str, Any] | None = None
     conversions: dict[str, Any] | None = None
     estimate: dict[str, Any] | None = None
+    selection: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON, the decision first."""
@@ -80,6 +82,7 @@ class Verdict:
             "performance": self.performance,
             "conversions": self.conversions,
             "estimate": self.estimate,
+            "selection": self.selection,
             "drift": self.drift,
             "data": self.data,
         }

@@ -8,6 +8,7 @@ import numpy as np
 
 from data.events import MICROS_PER_DAY, isoformat, parse_instant
 from data.log import EventLog
+from data.record import Record
 from features.learning import learn
 from monitoring import estimate, expected, guard, loop, performance, policy, report, volumes
 from monitoring.inputs import gather, look
@@ -17,6 +18,7 @@ from monitoring.report import Verdict
 from monitoring.shadow import Served, nothing_served
 from training.bundle import Bundle
 from training.landmarks import landmarks
+from training.propensity import moments
 from training.registry import CHAMPION, Registered, Registry
 from veraison.errors import ModelError
 from veraison.playbook import Playbook
@@ -34,6 +36,7 @@ def monitor(
     *,
     as_of: int,
     served: Served = nothing_served,
+    record: Callable[[EventLog], Record] | None = None,
     threads: int = 2,
     say: Say = lambda _: None,
     go_on: GoOn = lambda _: None,
@@ -43,6 +46,7 @@ def monitor(
     as_of   : microseconds UTC; only what was known before it counts
     reports : folder of ``drift.html``, ``monitor.json``, the journal and the records of challengers
     served  : what models served, from the prediction log; what a challenger scores in the shadow
+    record  : what became of the scores that were served, as known at `as_of`
     go_on   : called before each step that changes anything; raises where the process is to end between two steps
     Returns : the verdict, the same for the same log, champion, moment and journal before it
     Raises  : ModelError where there is no champion, or one that cannot be held against this playbook and moment
@@ -63,7 +67,8 @@ def monitor(
     seen = look(watched, as_of, html, threads=threads)
 
     say("measuring the champion where outcomes have matured")
-    new = performance.matured(store_log, playbook, pairs, born_after=snapshot, at=as_of)
+    judged = moments(store_log, playbook, before=as_of)
+    new = performance.matured(store_log, playbook, judged, born_after=snapshot, at=as_of)
     figures = _performance(store_log, champion, new, playbook, as_of, threads)
     promised = _promised(registry, registered, primary)
 
@@ -104,6 +109,7 @@ def monitor(
         data=report.describe_data(seen.quality),
         conversions=None if weeks is None else weeks.to_dict(),
         estimate=unlabelled.to_dict(),
+        selection=None if record is None else record(store_log).to_dict(),
         gate=done.gate,
         message=_message(causes, done.reason),
         action=done.action,

@@ -11,10 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from pydantic import field_validator as checked
 
 from data.events import parse_instant
+from data.record import Record
 
 JOURNAL, REPORT = "monitor.log.jsonl", "drift.html"
 
@@ -165,6 +175,13 @@ class Gate(Section):
     passed: bool = False
 
 
+def _record(told: Any) -> Record:
+    try:
+        return Record.from_dict(told)
+    except (KeyError, TypeError, AttributeError) as problem:
+        raise ValueError(f"no record: {problem!r}") from None
+
+
 class Verdict(Section):
     """One line of the journal. ``as_of``: the moment it stood at, ISO 8601."""
 
@@ -181,6 +198,7 @@ class Verdict(Section):
     drift: Measured[Drift] = None
     conversions: Measured[Conversions] = None
     estimate: Measured[Estimate] = None
+    selection: Measured[Annotated[InstanceOf[Record], BeforeValidator(_record)]] = None
     data: Measured[dict[str, Any]] = Field(default=None)
 
     @checked("as_of")

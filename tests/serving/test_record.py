@@ -9,8 +9,8 @@ import pytest
 from data import scorelog
 from data.events import MICROS_PER_DAY, isoformat
 from data.record import Band, Record
-from serving.record import of_hundred
 from serving.record_chart import reliability
+from serving.record_words import of_hundred
 from serving.translations import Words
 from tests.reading import BROWSER, Text
 from tests.service import Door, door, market, publish

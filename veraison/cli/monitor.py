@@ -17,6 +17,7 @@ from veraison.cli.common import (
     WorkspaceOption,
     clock,
     errors,
+    histories,
     misused,
     moment,
     note,
@@ -165,7 +166,7 @@ def keep_watching(where: Place, times: "BaseTrigger") -> None:
 
 def _run(where: Place, now: Callable[[], int], go_on: Callable[[str], None]) -> "Verdict":
     """One run, with a store of its own: the leases are renewed on the other one meanwhile."""
-    from data import scorelog
+    from data import record, scorelog
     from monitoring.run import monitor as run_monitoring
     from monitoring.shadow import ROWS
     from training.registry import Registry
@@ -174,7 +175,7 @@ def _run(where: Place, now: Callable[[], int], go_on: Callable[[str], None]) -> 
     with where.store() as store:
         as_of = now()
         return run_monitoring(
-            store.scan(),
+            histories(store, book, as_of),
             Registry(where.workspace),
             book,
             where.workspace.reports,
@@ -182,6 +183,7 @@ def _run(where: Place, now: Callable[[], int], go_on: Callable[[str], None]) -> 
             served=lambda version, since, before: scorelog.newest(
                 store, version, since=since, before=before, limit=ROWS
             ),
+            record=lambda log: record.served(store, book.journey, book.horizons.primary, as_of, log=log).whole,
             threads=where.settings.threads,
             say=say,
             go_on=go_on,
