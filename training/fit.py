@@ -96,9 +96,8 @@ def training_set(log: EventLog, playbook: Playbook, *, before: int, since: int |
     if since is not None:
         found = found[found.pairs.as_of >= since]
     pairs, outcomes, person = found.pairs, found.outcomes, found.person
-    weight = weights(pairs, person, playbook.training.landmark_decay)
-    if playbook.training.weight_by == "exploration":
-        weight = weight * inverse(supported(log, pairs, before))
+    by_hand_overs = playbook.training.weight_by == "exploration"
+    propensity = supported(log, pairs, before) if by_hand_overs else np.ones(len(pairs))
     longest, seed = max(playbook.horizons.days), playbook.training.seed
     within = outcomes.within(longest)
     converted = len(np.unique(person[within]))
@@ -112,6 +111,7 @@ def training_set(log: EventLog, playbook: Playbook, *, before: int, since: int |
     ripe = found.ripening.within(longest) & found.ripens & playbook.has_readiness
     sample = case_cohort(within | ripe, seed)
     rows = sample.rows
+    weight = weights(pairs, person, playbook.training.landmark_decay) * inverse(propensity)
     return TrainingSet(
         log=log,
         every=pairs,
