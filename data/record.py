@@ -157,7 +157,7 @@ class Record:
             moment(told["until"]),
             band(EDGES[0], EDGES[-1], told),
             tuple(band(one["score_from"], one["score_to"], one) for one in told["bands"]),
-            tuple(map(split, (told, *told["bands"]))) if _SIDES[0] in told else (),
+            tuple(map(split, (told, *told["bands"]))) if told.get(_SIDES[0]) else (),
         )
 
 

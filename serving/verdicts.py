@@ -25,6 +25,7 @@ from pydantic import field_validator as checked
 
 from data.events import parse_instant
 from data.record import Record
+from veraison import answers
 
 JOURNAL, REPORT = "monitor.log.jsonl", "drift.html"
 
@@ -176,10 +177,10 @@ class Gate(Section):
 
 
 def _record(told: Any) -> Record:
-    try:
-        return Record.from_dict(told)
-    except (KeyError, TypeError, AttributeError) as problem:
-        raise ValueError(f"no record: {problem!r}") from None
+    checked = answers.Record.model_validate(told).model_dump(mode="json")
+    if any((one["worked"] is None) != (checked["worked"] is None) for one in checked["bands"]):
+        raise ValueError("a record whose bands are not parted alike")
+    return Record.from_dict(checked)
 
 
 class Verdict(Section):

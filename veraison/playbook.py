@@ -227,8 +227,8 @@ class Training(_Table):
     min_conversions  40  fewer leads that convert than this: no model
     allow_leaks      []  traits, kinds of event and features that train although the leakage audit says `leak`
     min_fidelity     0.9 least R2 with which the explained probability must repeat the hazard model's: else no model
-    weight_by        "none"  or "exploration": learn the chance to convert *if handed over to sales*, by inverse propensity
-                         weighting of the hand-overs that the prediction log holds: see training.propensity
+    weight_by        "none"  or "exploration": learn the chance to convert *if handed over to sales*, by inverse
+                         propensity weighting of the hand-overs in the prediction log: see training.propensity
     monotone         {}  feature = "rising" or "falling": the chance to convert may only rise, or fall, with it
     seed             7   same seed and same events, same model
     model            {}  settings of the hazard: see ModelSettings
