@@ -12,12 +12,12 @@ when they are certain would flatter.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import sqrt
 from typing import Any
 
 import numpy as np
 
 from data import scorelog
+from data.bands import EDGES, ENOUGH, WIDTH, Band, Split, wilson
 from data.events import MICROS_PER_DAY, isoformat, micros, parse_instant
 from data.journey import won_at
 from data.log import NEVER, EventLog, Floats, Ints
@@ -25,78 +25,9 @@ from data.store import Store
 from data.worked import Bools, worked
 from veraison.playbook import Journey
 
-WIDTH = 10
-EDGES = tuple(range(0, 101, WIDTH))
-ENOUGH = 20
-"""Leads below which a share says nothing: of 20, one more or less is 5 of 100."""
+__all__ = ["EDGES", "ENOUGH", "Band", "Done", "Record", "Served", "Split", "banded", "served", "wilson"]
+
 _SIDES = ("worked", "not_worked", "explored", "not_drawn")
-_Z = 1.959963984540054  # 95 % of the normal distribution lie within so many deviations
-
-
-@dataclass(frozen=True, slots=True)
-class Band:
-    """Leads with a score in ``[low; high[`` (100 belongs to the last) and what became of them.
-
-    won      : how many were won within the horizon
-    expected : how many were to be, the sum of their probabilities
-    """
-
-    low: int
-    high: int
-    leads: int
-    won: int
-    expected: float
-
-    @property
-    def enough(self) -> bool:
-        """Whether there are leads enough to say anything."""
-        return self.leads >= ENOUGH
-
-    @property
-    def share(self) -> float | None:
-        """Of the leads, how many were won; None where there are no leads."""
-        return self.won / self.leads if self.leads else None
-
-    @property
-    def predicted(self) -> float | None:
-        """Of the leads, how many were to be won; None where there are no leads."""
-        return self.expected / self.leads if self.leads else None
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """Bounds of the share, 95 %; None where there are no leads."""
-        return wilson(self.won, self.leads) if self.leads else None
-
-    def to_dict(self) -> dict[str, Any]:
-        """As the API has it, without its bounds."""
-        low, high = self.interval or (None, None)
-        return {
-            "leads": self.leads, "won": self.won, "share": self.share,
-            "share_low": low, "share_high": high, "predicted": self.predicted, "enough": self.enough,
-        }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """The leads of a band, parted by what was done with them; each stands on one side, with the score that counts.
-
-    worked, left        : whether sales worked the lead around that score (data.worked)
-    explored, not_drawn : those below the list whom chance handed over (data.exploration), and those it passed over
-    """
-
-    worked: Band
-    left: Band
-    explored: Band
-    not_drawn: Band
-
-    def to_dict(self) -> dict[str, Any]:
-        """As the API has it."""
-        return {
-            "worked": self.worked.to_dict(),
-            "not_worked": self.left.to_dict(),
-            "explored": self.explored.to_dict(),
-            "not_drawn": self.not_drawn.to_dict(),
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,20 +106,6 @@ class Served:
     versions: tuple[tuple[str, Record], ...]
     waiting: int
     replayed: int
-
-
-def wilson(won: int, leads: int) -> tuple[float, float]:
-    """The interval (95 %) of a share: never outside [0; 1], and no point where all or none were won.
-
-    Source : Wilson 1927, Probable inference, the law of succession, and statistical inference
-
-    >>> [round(bound, 3) for bound in wilson(34, 100)]
-    [0.255, 0.437]
-    """
-    share, weight = won / leads, _Z**2 / leads
-    middle = (share + weight / 2) / (1 + weight)
-    half = _Z * sqrt(share * (1 - share) / leads + weight / (4 * leads)) / (1 + weight)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from data.record import ENOUGH, Band, Record, Split
+from data.bands import ENOUGH, Band, Split, difference
+from data.record import Record
 from serving.record_words import banded_row, share_within
 from serving.translations import Words
 
@@ -66,13 +67,27 @@ def _drawn(whole: Split, days: int, words: Words) -> str:
             explored.leads,
             enough=words.number(ENOUGH),
         )
-    return words(
+    told = {
+        "days": words.days(days),
+        "explored": _share(explored, words),
+        "others": _share(others, words),
+    }
+    seen = words(
         "Below the list, chance alone decided who was handed over. Won within %(days)s: of 100 of these "
-        "%(explored)s; of 100 of the others %(others)s. This difference is what handing over brings there.",
-        days=words.days(days),
-        explored=_share(explored, words),
-        others=_share(others, words),
+        "%(explored)s; of 100 of the others %(others)s.",
+        **told,
     )
+    return f"{seen} {_concluded(difference(explored, others), words)}"
+
+
+def _concluded(interval: tuple[float, float] | None, words: Words) -> str:
+    """What the difference between those drawn and those not drawn says."""
+    low, high = interval or (-1.0, 1.0)
+    if low > 0:
+        return words("To hand over brings wins there: so great a difference is hardly chance.")
+    if high < 0:
+        return words("To hand over costs wins there: so great a difference is hardly chance.")
+    return words("Such a difference may be chance: whether handing over brings anything there is not known yet.")
 
 
 def _share(band: Band, words: Words) -> str:

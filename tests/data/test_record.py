@@ -10,7 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
+from data import bands as bands_of
 from data import record, scorelog
+from data.bands import Band, difference
 from data.events import MICROS_PER_DAY, Event
 from data.record import Done, Record, banded, served, wilson
 from data.scorelog import LATE, LoggedScore
@@ -168,6 +170,25 @@ def test_the_record_is_that_of_a_slow_and_obvious_count(scores, won, merged, now
     }
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "low", "high"),
+    [  # Newcombe 1998, table II, method 10
+        ((56, 70), (48, 80), 0.0524, 0.3339),
+        ((9, 10), (3, 10), 0.1705, 0.8090),
+        ((6, 7), (2, 7), 0.0582, 0.8062),
+        ((5, 56), (0, 29), -0.0381, 0.1926),
+        ((0, 10), (0, 20), -0.1611, 0.2775),
+        ((10, 10), (0, 10), 0.6075, 1.0),
+    ],
+)
+def test_the_interval_of_a_difference_is_newcombes(
+    one: tuple[int, int], other: tuple[int, int], low: float, high: float
+):
+    found = difference(*(Band(0, 100, leads, won, 0.0) for won, leads in (one, other)))
+    assert found == pytest.approx((low, high), abs=6e-5)
+    assert difference(Band(0, 100, 0, 0, 0.0), Band(0, 100, 5, 1, 0.0)) is None
+
+
 @given(leads=st.integers(1, 400), share=st.floats(0, 1))
 def test_the_interval_is_wilsons(leads: int, share: float):
     won = round(share * leads)
@@ -208,6 +229,7 @@ def test_a_record_is_kept_as_json_and_comes_back():
 
 
 def test_what_the_docstrings_show():
+    assert doctest.testmod(bands_of).failed == 0
     found = doctest.testmod(record)
     assert (found.failed, found.attempted > 0) == (0, True)
 

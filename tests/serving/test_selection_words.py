@@ -62,7 +62,11 @@ def test_what_chance_has_shown():
     assert few.startswith("The outcomes of 19 leads that were handed over at random are known: 20 are needed")
     shown = said(record(band(100, 9), band(100, 9), band(50, 10), band(400, 8)))[-1]
     assert "of 100 of these 20 (11 to 33); of 100 of the others 2 (1 to 3.9)" in shown
-    assert "This difference is what handing over brings there." in shown
+    assert shown.endswith("To hand over brings wins there: so great a difference is hardly chance.")
+    less = said(record(band(100, 9), band(100, 9), band(200, 0), band(400, 80)))[-1]
+    assert less.endswith("To hand over costs wins there: so great a difference is hardly chance.")
+    nothing = said(record(band(100, 9), band(100, 9), band(50, 1), band(400, 8)))[-1]
+    assert nothing.endswith("whether handing over brings anything there is not known yet.")
 
 
 def test_rows_are_of_the_bands_that_hold_somebody_the_highest_first():
