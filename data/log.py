@@ -9,7 +9,7 @@ history of the person, there from the moment of the merge on (``known_at = max(k
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ import pyarrow as pa
 
 from data.columns import NO_VALUE, Codes, Floats, Ints, encode, gather, numbers, ordered, views
 from data.identity import Identity
+
+if TYPE_CHECKING:
+    from data.handovers import HandOvers
 
 __all__ = ["NEVER", "NO_VALUE", "Codes", "EventIds", "EventLog", "Floats", "Ints"]
 
@@ -76,6 +79,7 @@ class EventLog:
     trait_*       : the same for traits; `trait_name` is a place in `trait_names`, `trait_text` in `trait_texts`,
                     `trait_number` is NaN where the text is not a number
     merged_at     : (leads,) when the lead became part of another, `NEVER` where it did not
+    hand_overs    : which leads were handed over to sales; None where that was not asked for (data.handovers)
     """
 
     leads: list[str]
@@ -98,6 +102,7 @@ class EventLog:
     trait_texts: list[str]
     merged_at: Ints
     identity: Identity = field(repr=False)
+    hand_overs: "HandOvers | None" = None
 
     @staticmethod
     def build(events: pa.Table, traits: pa.Table, identity: Identity, threads: int = 1) -> "EventLog":

@@ -12,66 +12,22 @@ when they are certain would flatter.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import sqrt
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from data import scorelog
+from data.bands import EDGES, ENOUGH, WIDTH, Band, Split, wilson
 from data.events import MICROS_PER_DAY, isoformat, micros, parse_instant
 from data.journey import won_at
-from data.log import NEVER, Floats, Ints
+from data.log import NEVER, EventLog, Floats, Ints
 from data.store import Store
+from data.worked import Bools, worked
 from veraison.playbook import Journey
 
-WIDTH = 10
-EDGES = tuple(range(0, 101, WIDTH))
-ENOUGH = 20
-"""Leads below which a share says nothing: of 20, one more or less is 5 of 100."""
-_Z = 1.959963984540054  # 95 % of the normal distribution lie within so many deviations
+__all__ = ["EDGES", "ENOUGH", "Band", "Done", "Record", "Served", "Split", "banded", "served", "wilson"]
 
-
-@dataclass(frozen=True, slots=True)
-class Band:
-    """Leads with a score in ``[low; high[`` (100 belongs to the last) and what became of them.
-
-    won      : how many were won within the horizon
-    expected : how many were to be, the sum of their probabilities
-    """
-
-    low: int
-    high: int
-    leads: int
-    won: int
-    expected: float
-
-    @property
-    def enough(self) -> bool:
-        """Whether there are leads enough to say anything."""
-        return self.leads >= ENOUGH
-
-    @property
-    def share(self) -> float | None:
-        """Of the leads, how many were won; None where there are no leads."""
-        return self.won / self.leads if self.leads else None
-
-    @property
-    def predicted(self) -> float | None:
-        """Of the leads, how many were to be won; None where there are no leads."""
-        return self.expected / self.leads if self.leads else None
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """Bounds of the share, 95 %; None where there are no leads."""
-        return wilson(self.won, self.leads) if self.leads else None
-
-    def to_dict(self) -> dict[str, Any]:
-        low, high = self.interval or (None, None)
-        return {
-            "leads": self.leads, "won": self.won, "share": self.share,
-            "share_low": low, "share_high": high, "predicted": self.predicted, "enough": self.enough,
-        }  # fmt: skip
+_SIDES = ("worked", "not_worked", "explored", "not_drawn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +37,7 @@ class Record:
     since, until : moments of the oldest and the newest score that counts, microseconds UTC; None where none does
     everyone     : all of them, a person once, with the first score of all
     bands        : by score, ten points each, a person once in each
+    splits       : of everyone and then of each band, by what was done with them; empty where that is not known
     """
 
     days: int
@@ -88,6 +45,7 @@ class Record:
     until: int | None
     everyone: Band
     bands: tuple[Band, ...]
+    splits: tuple[Split, ...] = ()
 
     @property
     def enough(self) -> bool:
@@ -100,16 +58,26 @@ class Record:
             "horizon_days": self.days,
             "since": None if self.since is None else isoformat(self.since),
             "until": None if self.until is None else isoformat(self.until),
-            **self.everyone.to_dict(),
-            "bands": [{"score_from": band.low, "score_to": band.high, **band.to_dict()} for band in self.bands],
+            **self._told(0, self.everyone),
+            "bands": [
+                {"score_from": band.low, "score_to": band.high, **self._told(place, band)}
+                for place, band in enumerate(self.bands, 1)
+            ],
         }
+
+    def _told(self, place: int, band: Band) -> dict[str, Any]:
+        return band.to_dict() | (self.splits[place].to_dict() if self.splits else {})
 
     @staticmethod
     def from_dict(told: dict[str, Any]) -> "Record":
-        """What a bundle has kept."""
+        """What `to_dict` has told."""
 
         def band(low: int, high: int, one: dict[str, Any]) -> Band:
             return Band(low, high, one["leads"], one["won"], one["leads"] * (one["predicted"] or 0.0))
+
+        def split(one: dict[str, Any]) -> Split:
+            low, high = one.get("score_from", EDGES[0]), one.get("score_to", EDGES[-1])
+            return Split(*(band(low, high, one[side]) for side in _SIDES))
 
         def moment(text: str | None) -> int | None:
             return None if text is None else parse_instant(text)
@@ -120,6 +88,7 @@ class Record:
             moment(told["until"]),
             band(EDGES[0], EDGES[-1], told),
             tuple(band(one["score_from"], one["score_to"], one) for one in told["bands"]),
+            tuple(map(split, (told, *told["bands"]))) if told.get(_SIDES[0]) else (),
         )
 
 
@@ -139,22 +108,22 @@ class Served:
     replayed: int
 
 
-def wilson(won: int, leads: int) -> tuple[float, float]:
-    """The interval (95 %) of a share: never outside [0; 1], and no point where all or none were won.
+@dataclass(frozen=True, slots=True)
+class Done:
+    """(n,) what was done with scored leads.
 
-    Source : Wilson 1927, Probable inference, the law of succession, and statistical inference
-
-    >>> [round(bound, 3) for bound in wilson(34, 100)]
-    [0.255, 0.437]
+    worked     : whether sales worked the lead around the score
+    propensity : chance with which it was to be handed over, NaN where nothing was explored
+    explored   : whether chance handed it over
     """
-    share, weight = won / leads, _Z**2 / leads
-    middle = (share + weight / 2) / (1 + weight)
-    half = _Z * sqrt(share * (1 - share) / leads + weight / (4 * leads)) / (1 + weight)
-    return max(0.0, middle - half), min(1.0, middle + half)
+
+    worked: Bools
+    propensity: Floats
+    explored: Bools
 
 
 def banded(
-    person: Ints, as_of: Ints, score: Floats, probability: Floats, won: npt.NDArray[np.bool_], days: int
+    person: Ints, as_of: Ints, score: Floats, probability: Floats, won: Bools, days: int, done: Done | None = None
 ) -> Record:
     """The record of n scores whose horizon is over.
 
@@ -163,6 +132,7 @@ def banded(
     score       : (n,) in [0, 100]
     probability : (n,) of a win within `days`
     won         : (n,) whether it came
+    done        : what was done with the leads; None where that is not known
 
     >>> once = banded(np.array([1, 1, 2]), np.array([5, 6, 7]), np.array([41.0, 49.0, 42.0]),
     ...               np.array([0.2, 0.4, 0.2]), np.array([False, True, True]), 30)
@@ -172,36 +142,58 @@ def banded(
     order = np.lexsort((person, as_of))
     place = np.minimum((score // WIDTH).astype(np.int64), len(EDGES) - 2)
 
+    def firsts(rows: Ints) -> Ints:
+        found: Ints = rows[np.unique(person[rows], return_index=True)[1]]
+        return found
+
     def band(low: int, high: int, rows: Ints) -> Band:
-        first = rows[np.unique(person[rows], return_index=True)[1]]
-        return Band(low, high, len(first), int(won[first].sum()), float(probability[first].sum()))
+        return Band(low, high, len(rows), int(won[rows].sum()), float(probability[rows].sum()))
 
-    bands = tuple(
-        band(low, low + WIDTH, order[place[order] == number]) for number, low in enumerate(EDGES[:-1])
-    )  # fmt: skip
+    def split(low: int, high: int, rows: Ints) -> Split | None:
+        if done is None:
+            return None
+        first, drawing = firsts(rows), firsts(rows[done.propensity[rows] < 1.0])
+        sides = [(first, done.worked), (first, ~done.worked), (drawing, done.explored), (drawing, ~done.explored)]
+        return Split(*(band(low, high, among[side[among]]) for among, side in sides))
+
+    parts = [(EDGES[0], EDGES[-1], order)]
+    parts += [(low, low + WIDTH, order[place[order] == number]) for number, low in enumerate(EDGES[:-1])]
+    everyone, *bands = (band(low, high, firsts(rows)) for low, high, rows in parts)
+    splits = tuple(found for one in parts if (found := split(*one)) is not None)
     since, until = (int(as_of.min()), int(as_of.max())) if len(as_of) else (None, None)
-    return Record(days, since, until, band(EDGES[0], EDGES[-1], order), bands)
+    return Record(days, since, until, everyone, tuple(bands), splits)
 
 
-def served(store: Store, journey: Journey, days: int, at: int, *, since: int | None = None) -> Served:
+def served(
+    store: Store, journey: Journey, days: int, at: int, *, since: int | None = None, log: EventLog | None = None
+) -> Served:
     """The record of the prediction log, as known at a moment.
 
     days  : the horizon; scores of models that knew no such horizon stay out
     at    : microseconds UTC
     since : scores of before this moment are left out; None for none
+    log   : everyone's histories, where they are at hand
     """
     over, name = at - days * MICROS_PER_DAY + 1, f"p_{days}d"
     found = scorelog.first_of_each_band(store, EDGES[1:-1], before=over, since=since)
-    rows = [replace(one, answer={}, probability=one.answer[name]) for one in found if one.answer.get(name) is not None]
+    kept = ("propensity", "exploration")
+    rows = [
+        replace(one, answer={key: one.answer.get(key) for key in kept}, probability=one.answer[name])
+        for one in found
+        if one.answer.get(name) is not None
+    ]
     waiting, replayed = scorelog.waiting_and_replayed(store, since=over)
     as_of = np.array([one.as_of for one in rows], dtype=np.int64)
     score = np.array([one.score for one in rows], dtype=np.float64)
     probability = np.array([one.probability for one in rows], dtype=np.float64)
-    person, usable, won = _outcomes(store, journey, days, at, rows)
+    person, usable, won, worked_on = _outcomes(store, log, journey, days, at, rows)
+    propensity = np.array([one.answer["propensity"] for one in rows], dtype=np.float64)  # of None it is NaN
+    explored = np.array([bool(one.answer["exploration"]) for one in rows], dtype=np.bool_)
 
-    def of(these: npt.NDArray[np.bool_]) -> Record:
+    def of(these: Bools) -> Record:
         kept = these & usable
-        return banded(person[kept], as_of[kept], score[kept], probability[kept], won[kept], days)
+        done = Done(worked_on[kept], propensity[kept], explored[kept])
+        return banded(person[kept], as_of[kept], score[kept], probability[kept], won[kept], days, done)
 
     versions = [one.model_version for one in rows]
     each = [(one, of(np.array([one == version for version in versions]))) for one in dict.fromkeys(versions)]
@@ -210,11 +202,11 @@ def served(store: Store, journey: Journey, days: int, at: int, *, since: int | N
 
 
 def _outcomes(
-    store: Store, journey: Journey, days: int, at: int, rows: Sequence[scorelog.LoggedScore]
-) -> tuple[Ints, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Of each score whose it is, whether its outcome can be told, and whether it was a win within the horizon."""
+    store: Store, log: EventLog | None, journey: Journey, days: int, at: int, rows: Sequence[scorelog.LoggedScore]
+) -> tuple[Ints, Bools, Bools, Bools]:
+    """Of each score whose it is, whether its outcome can be told, whether it was a win, and whether it was worked."""
     as_of = np.array([one.as_of for one in rows], dtype=np.int64)
-    log = store.history(sorted({one.lead_id for one in rows}))
+    log = store.history(sorted({one.lead_id for one in rows})) if log is None else log
     lead = log.codes([one.lead_id for one in rows]).astype(np.int64)
     there = lead >= 0
     person, when = np.full(len(rows), -1, dtype=np.int64), np.full(len(rows), NEVER, dtype=np.int64)
@@ -222,4 +214,6 @@ def _outcomes(
     when[there] = won_at(log, journey, lead[there], at)
     seen_from = 0 if journey.observed_from is None else micros(journey.observed_from)
     usable = there & (when > as_of) & (as_of >= seen_from)  # won before the score in truth: it became known later only
-    return person, usable, (when != NEVER) & (when - as_of <= days * MICROS_PER_DAY)
+    worked_on = np.zeros(len(rows), dtype=np.bool_)
+    worked_on[there] = worked(log, journey, person[there], as_of[there], before=at, days=days)
+    return person, usable, (when != NEVER) & (when - as_of <= days * MICROS_PER_DAY), worked_on

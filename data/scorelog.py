@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from data.events import MICROS_PER_DAY
+from data.exploration import week_number
 from data.log import Floats
 from data.schema import scores
 from data.snapshot import parts
@@ -107,6 +108,25 @@ def first_of_each_band(
     with store.engine.connect() as connection:
         for row in connection.execution_options(yield_per=_CHUNK).execute(query):
             yield _logged(row, None)
+
+
+def first_of_each_week(store: Store, *, before: int) -> Iterator[tuple[str, int, dict[str, Any]]]:
+    """Of each lead the first score of each ISO week that says with what propensity it was handed over, oldest first.
+
+    Each is a lead, a moment and what was served; what is logged at `before` or later is left out, and so are scores
+    that were asked for more than `LATE` after their moment.
+    """
+    turn = sa.func.row_number().over(
+        partition_by=(scores.c.lead_id, week_number(scores.c.as_of)), order_by=(scores.c.as_of, scores.c.score_id)
+    )
+    timely = scores.c.score.is_not(None) & (scores.c.as_of < before) & (scores.c.logged_at < before) & ~_IS_LATE
+    told = scores.c.answer.contains('"propensity"')
+    kept = scores.c.lead_id, scores.c.as_of, scores.c.answer
+    turns = sa.select(*kept, turn.label("turn")).where(timely & told).subquery()
+    query = sa.select(turns).where(turns.c.turn == 1).order_by(turns.c.as_of, turns.c.lead_id)
+    with store.engine.connect() as connection:
+        for row in connection.execution_options(yield_per=_CHUNK).execute(query):
+            yield row.lead_id, row.as_of, json.loads(row.answer)
 
 
 def last_of_each_day(store: Store, lead_ids: Sequence[str], *, before: int, days: int) -> list[LoggedScore]:

@@ -9,7 +9,7 @@ from data.log import EventLog
 from monitoring import gate, performance
 from monitoring.gate import Gate
 from training.bundle import Bundle
-from training.landmarks import landmarks
+from training.propensity import moments
 from veraison.errors import ModelError
 from veraison.playbook import Playbook
 
@@ -52,7 +52,7 @@ def compare(
             raise ModelError(f"{bundle.version} speaks of {horizons} days, the playbook's primary horizon is {days}")
     since = max(parse_instant(bundle.facts.get("as_of")) for bundle in (one, other))
     say(f"looking at leads created since {isoformat(since)}")
-    pairs = landmarks(log, playbook, before=at)
+    pairs = moments(log, playbook, before=at)
     unseen = performance.matured(log, playbook, pairs, born_after=since, at=at)
     if not len(unseen):
         return Comparison(days, (), None, f"no outcome of a lead created since {isoformat(since)} has matured yet")

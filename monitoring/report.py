@@ -36,6 +36,7 @@ class Verdict:
     data        : the newest week's bots, late events, repeats, quarantine and unknown kinds, with their usual ranges
     conversions : observed against expected week by week, None before a week is over
     estimate    : figures without labels, beside their own past error
+    selection   : outcomes of served scores by whether sales worked the lead, None where that was not asked for
     gate        : champion against challenger, None where no challenger was trained
     message     : all of it in a few sentences
     reason_code : why, of the closed list monitoring.reasons.Code
@@ -69,6 +70,7 @@ class Verdict:
     conversions: dict[str, Any] | None = None
     estimate: dict[str, Any] | None = None
     levels: list[dict[str, Any]] | None = None
+    selection: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON, the decision first."""
@@ -92,6 +94,7 @@ class Verdict:
             "performance": self.performance,
             "conversions": self.conversions,
             "estimate": self.estimate,
+            "selection": self.selection,
             "drift": self.drift,
             "data": self.data,
         }

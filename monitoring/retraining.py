@@ -18,7 +18,7 @@ from training.audit.finding import refuse
 from training.audit.histories import audit_log
 from training.bundle import Bundle
 from training.fit import fit, training_set
-from training.landmarks import landmarks
+from training.propensity import moments
 
 
 def choose(work: Work, begun: Begun, champion: Bundle, as_of: int) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def judge(work: Work, begun: Begun, champion: Bundle, as_of: int) -> dict[str, A
 def judged_on(work: Work, begun: Begun) -> Matured:
     """The rows of the gate: leads created since the challenger's snapshot, at moments since the onset of the drift."""
     at = begun.as_of
-    pairs = landmarks(work.log, work.playbook, before=at)
+    pairs = moments(work.log, work.playbook, before=at)
     found = performance.matured(work.log, work.playbook, pairs, born_after=begun.before, at=at)
     onset = begun.onset
     return found if onset is None else found[found.pairs.as_of >= onset]

@@ -11,6 +11,7 @@ import numpy as np
 from data.events import MICROS_PER_DAY, isoformat, parse_instant
 from data.log import EventLog
 from data.quarantine import Refused
+from data.record import Record
 from features.learning import learn
 from monitoring import estimate, expected, guard, loop, performance, policy, progress, renewal, report, slices, volumes
 from monitoring.inputs import gather, look
@@ -21,6 +22,7 @@ from monitoring.report import Verdict
 from monitoring.shadow import Served, nothing_served
 from training.bundle import Bundle
 from training.landmarks import landmarks
+from training.propensity import moments
 from training.registry import CHAMPION, Registered, Registry
 from veraison.errors import ModelError, RegistryError
 from veraison.playbook import Playbook
@@ -39,6 +41,7 @@ def monitor(
     as_of: int,
     served: Served = nothing_served,
     refused: Refused = NOTHING,
+    record: Callable[[EventLog], Record] | None = None,
     threads: int = 2,
     say: Say = lambda _: None,
     go_on: GoOn = lambda _: None,
@@ -49,6 +52,7 @@ def monitor(
     reports : folder of ``drift.html``, ``monitor.json``, the journal and the records of challengers
     served  : what models served, from the prediction log; what a challenger scores in the shadow
     refused : what could become no event before that moment (data.quarantine)
+    record  : what became of the scores that were served, as known at `as_of`
     go_on   : called before each step that changes anything; raises where the process is to end between two steps
     Returns : the verdict, the same for the same log, champion, moment and journal before it
     Raises  : ModelError where there is no champion, or one that cannot be held against this playbook and moment
@@ -69,7 +73,8 @@ def monitor(
         seen = look(watched, as_of, fresh, threads=threads)
 
     say("measuring the champion where outcomes have matured")
-    at_this_level = pairs[pairs.as_of >= champion.known_until] if champion.levels else pairs
+    judged = moments(store_log, playbook, before=as_of)
+    at_this_level = judged[judged.as_of >= champion.known_until] if champion.levels else judged
     new = performance.matured(store_log, playbook, at_this_level, born_after=snapshot, at=as_of)
     figures, truth = _performance(store_log, champion, new, playbook, as_of, threads)
     promised = _promised(registry, registered, primary)
@@ -112,6 +117,7 @@ def monitor(
         data=report.describe_data(seen.quality),
         conversions=None if weeks is None else weeks.to_dict(),
         estimate=unlabelled.to_dict(),
+        selection=None if record is None else record(store_log).to_dict(),
         gate=done.gate,
         message=_message(causes, done.reason),
         reason_code=done.code,

@@ -22,8 +22,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import binom
 
+from data.bands import EDGES, ENOUGH, WIDTH, wilson
 from data.log import EventLog, Floats, Ints
-from data.record import EDGES, ENOUGH, WIDTH, wilson
 from features import compute
 from monitoring.performance import DRAWS, ROWS, Matured, shown
 from monitoring.policy import Cause

@@ -22,7 +22,7 @@ from data.log import EventLog, Floats, Ints
 from monitoring import gate, performance
 from training import metrics
 from training.fit import fit, training_set
-from training.landmarks import landmarks
+from training.propensity import moments
 from veraison.errors import TrainingError
 from veraison.playbook import Playbook
 
@@ -92,7 +92,7 @@ def choose(
     onset  : since when the world is another one, microseconds UTC
     """
     primary, seed = playbook.horizons.primary, playbook.training.seed
-    pairs = landmarks(log, playbook, before=before)
+    pairs = moments(log, playbook, before=before)
     first = int(pairs.as_of.min()) if len(pairs) else before
     seen = performance.matured(log, playbook, pairs, born_after=first, at=before)
     split = gate.snapshot_for(

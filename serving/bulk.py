@@ -178,5 +178,6 @@ def _from_arrow(bundle: Bundle, pieces: pa.Table) -> Scores:
         scored=scored,
         base=bundle.points(one)[0],
         score=rows["score"].to_numpy(),
+        rules=None,
         **{name: matrix(name) for name in _ROWS},
     )

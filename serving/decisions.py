@@ -2,6 +2,13 @@
 
 from collections.abc import Mapping
 
+from data import exploration
+from data.exploration import HandOver
+from serving.translations import deferred
+from veraison.playbook import Playbook
+
+EXPLORED = deferred("Chosen at random, not for its score, so that we learn what happens to leads like this one.")
+
 
 def grade(score: float, grades: Mapping[str, float]) -> str:
     """The best grade whose bound the score reaches; the last bound is 0, so there always is one.
@@ -10,3 +17,23 @@ def grade(score: float, grades: Mapping[str, float]) -> str:
     'B'
     """
     return next(name for name, bound in grades.items() if score >= bound)
+
+
+def least_score(playbook: Playbook) -> float:
+    """The least score of the grades in the upper half: of A, B, C and D that of B.
+
+    >>> least_score(Playbook.model_validate({"journey": {"converted": ["Deal Won"]}}))
+    50.0
+    """
+    bounds = list(playbook.scoring.grades.values())
+    return bounds[(len(bounds) - 1) // 2]
+
+
+def hand_over(lead_id: str, as_of: int, score: float, accepted: bool, playbook: Playbook) -> HandOver | None:
+    """How a lead comes to be handed over to sales at a score; None where the playbook explores nothing.
+
+    as_of    : microseconds UTC
+    accepted : whether sales have the lead already
+    """
+    rules, listed = playbook.exploration, accepted or score >= least_score(playbook)
+    return exploration.hand_over(lead_id, as_of, listed=listed, share=rules.share, seed=rules.seed)

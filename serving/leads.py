@@ -153,7 +153,7 @@ class Leads:
         moments = [as_of for _, lead_ids, as_of in asked for _ in lead_ids]
         bundle = self._models.current()
         scores, start, found = score(bundle, log, seen_ids, self._honoured(bundle, log, seen_ids, moments)), 0, []
-        scores = replace(scores, as_of=np.array(moments, dtype=np.int64))
+        scores = replace(scores, as_of=np.array(moments, dtype=np.int64), rules=self.playbook)
         for _, lead_ids, _ in asked:
             found.append(scores.part(start, list(lead_ids)))
             start += len(lead_ids)
@@ -184,7 +184,8 @@ class Leads:
         with Store("sqlite://", self.playbook.identity.keys, self.playbook.features.accounts) as passing:
             passing.append(events)
             log = passing.scan()
-        return score(self._models.current(), log, lead_ids, [as_of] * len(lead_ids)), log
+        scores = score(self._models.current(), log, lead_ids, [as_of] * len(lead_ids))
+        return replace(scores, rules=self.playbook), log
 
     def warm_up(self) -> None:
         """Score a made-up lead, so that no first request waits for compilers; ModelError where there is no model."""

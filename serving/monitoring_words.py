@@ -9,7 +9,7 @@ from serving.cause_words import all_told, sentences, told
 from serving.lights import QUESTIONS, Question, State, causes_of, enough, estimated_auc, lights
 from serving.reason_words import BECAUSE
 from serving.translations import Words, deferred
-from serving.verdicts import Line, Verdict
+from serving.verdicts import Level, Line, Verdict
 
 STALE_DAYS = 14
 """Days after which nobody has looked for long."""
@@ -254,25 +254,51 @@ _DONE: Mapping[str, str] = {
     "none": deferred("Nothing calls for a new model."),
     "hold": deferred("Something calls for a new model, but it cannot be made, or judged, yet."),
     "retrain": deferred("A new model was made, but was not shown to be as good: the old one stays."),
+    "recalibrate": deferred("The model was to be set to another level of conversions, but cannot serve so: it stays."),
+    "recalibrate promoted": deferred("The model was set to another level of conversions, and serves so now."),
+    "recalibrate asks": deferred("The model was set to another level of conversions; somebody has to let it serve."),
+    "recalibrate waits": deferred("The model at another level of conversions scores beside the old one first."),
 }
 
 
 def what(verdict: Verdict, words: Words) -> str:
     """The decision in one sentence; of one that is not known here, its own word."""
     done = "promoted" if verdict.promoted else verdict.action or verdict.decision
+    if verdict.decision == "recalibrate" != done:
+        done = f"recalibrate {done}"
     return words(_DONE[done]) if done in _DONE else verdict.decision
 
 
 def _gate(verdict: Verdict, words: Words) -> str:
     gate = verdict.gate
     if gate is None:
-        return ""
+        return " ".join(_level(one, words) for one in verdict.levels or ())
     return words.many(
         "They were held against each other on %(count)s lead that neither had seen (won: %(won)s).",
         "They were held against each other on %(count)s leads that neither had seen (won: %(won)s).",
         gate.leads,
         won=words.number(gate.converted),
     )
+
+
+_LEVELS: Mapping[tuple[str, bool], str] = {
+    ("converted", False): deferred("Where it said 100 wins, it says %(factor)s now (%(low)s to %(high)s)."),
+    ("converted", True): deferred(
+        "Where it said 100 wins of %(source)s, it says %(factor)s now (%(low)s to %(high)s)."
+    ),
+    ("ready", False): deferred("Where it said sales would accept 100, it says %(factor)s now (%(low)s to %(high)s)."),
+    ("ready", True): deferred(
+        "Where it said sales would accept 100 of %(source)s, it says %(factor)s now (%(low)s to %(high)s)."
+    ),
+}
+
+
+def _level(level: Level, words: Words) -> str:
+    """What the model was set to, in one sentence; empty for an outcome that is not known here."""
+    source = level.name.partition("=")[2]
+    sentence = _LEVELS.get((level.event, bool(source)))
+    in_hundred = {name: words.number(round(100 * getattr(level, name))) for name in ("factor", "low", "high")}
+    return "" if sentence is None else words(sentence, source=source, **in_hundred)
 
 
 def last_change(verdicts: tuple[Line, ...]) -> Verdict | None:

@@ -19,7 +19,8 @@ from serving.cause_words import with_meanings
 from serving.monitoring_charts import conversions_svg, score_drift, scores_svg, weeks
 from serving.monitoring_words import decided
 from serving.pages import HERE, environment
-from serving.record import banded_row, summary
+from serving.record_words import banded_row, summary
+from serving.selection_words import worked_or_not
 from serving.translations import Words
 from serving.verdicts import Line, Lines, Verdict
 
@@ -104,6 +105,7 @@ def monthly(known: Known, words: Words) -> str:
         "expected": _expected(past, month, words),
         "record": _record(known.record, words),
         "bands": [banded_row(band, known.days, words) for band in reversed(known.record.bands) if band.leads],
+        "selection": worked_or_not(known.record, words),
         "days": words.days(known.days),
         "decisions": [decided(_named(one.verdict, known, words), words) for one in during],
         "changes": _changes(during, words),

@@ -181,6 +181,7 @@ def _detail(dossier: Dossier, playbook: Playbook, words: Words) -> dict[str, Any
             for one, note in zip(account, notes[: len(account)], strict=True)
         ],
         "moved": moved(row, words),
+        "explored": row.chosen_text,
         "past": _steps(past, words),
         "curve": dossier.has_curve,
         "comparisons": [one.text for one in row.comparisons or ()],

@@ -25,6 +25,7 @@ from serving.monitoring_words import Light, decided, last_change, light, looked,
 from serving.openapi import PROBLEMS, answers, asks
 from serving.pages import page, routes, words_of
 from serving.problems import JSON, Problem
+from serving.selection_words import worked_or_not
 from serving.translations import Words
 from serving.truth_words import truth
 from serving.verdicts import Journal, Line, Lines, Verdict
@@ -80,7 +81,7 @@ def api(journal: Journal, access: Access) -> APIRouter:
 def _whole(journal: Journal, line: Line) -> dict[str, Any]:
     """A line as it is in the file, and its number; what was not understood of its sections is null."""
     found, read = journal.whole(line), line.verdict
-    for name in ("gate", "performance", "drift", "conversions", "estimate", "data"):
+    for name in ("gate", "performance", "drift", "conversions", "estimate", "selection", "data"):
         if not isinstance(found.get(name), dict):
             found[name] = None
     return found | read.model_dump(include=_SIMPLE) | {"number": line.number}
@@ -121,6 +122,7 @@ def pages(leads: Leads, models: ModelHolder, journal: Journal, access: Access, m
             "change": change and change is not known.newest and decided(_named(change, bundle, words), words),
             "truth": verdict and truth(verdict, words),
             "charts": _charts(known),
+            "selection": worked_or_not(verdict.selection if verdict else None, words),
             "journal": [decided(_named(one.verdict, bundle, words), words) for one in known.verdicts[-limit:][::-1]],
             "more": min(MOST, len(known.verdicts)) if limit < min(MOST, len(known.verdicts)) else None,
             "unreadable": _unreadable(known, words),

@@ -20,7 +20,7 @@ from serving.points import whole_account
 from serving.questions import LEAST, Question, questions
 from serving.reasons import OTHER_SIGNALS
 from serving.scorer import ExplainedScore, Scores
-from serving.today import ACTIVE_DAYS, Call, calls
+from serving.today import ACTIVE_DAYS, Call, calls, explorations
 from serving.translations import Words, sentence
 from serving.trend import with_trends
 
@@ -46,7 +46,7 @@ def router(leads: Leads, access: Access) -> APIRouter:
     def today(request: Request, leads: Annotated[Leads, seen], as_of: AsOf) -> Response:
         """Whom to call now, of the leads that who looks sees."""
         words, ranking = words_of(request), leads.ranking(as_of)
-        chosen = calls(ranking, leads.playbook)
+        chosen = [*calls(ranking, leads.playbook), *explorations(ranking, leads.playbook)]
         scores, log = leads.scored([ranking.lead_ids[call.place] for call in chosen], ranking.as_of)
         rows = with_trends(scores.rows(words.language), scores, log, words.language)
         told = []
@@ -65,6 +65,7 @@ def router(leads: Leads, access: Access) -> APIRouter:
                     "last_act": words.date(int(ranking.last_act[call.place])) if call.why == "active" else "",
                     "to_do": to_do(row, call, ranking.feedback[call.place], _asked(scores, place), words),
                     "contact": reached,
+                    "explored": row.chosen_text,
                 }
             )
         known = {"rows": told, "days": ACTIVE_DAYS, "here": "today"}
@@ -79,6 +80,8 @@ def to_do(row: ExplainedScore, call: Call, said: Feedback | None, asked: Sequenc
     said  : what sales last said of it
     asked : what is not known of it, the most worth asking first
     """
+    if call.why == "explored":
+        return words("Call, and say what you found.")
     if call.why == "agreed" and said is not None and said.until is not None:
         return words("Call again, as agreed for %(date)s.", date=words.day(said.until))
     if row.trend is not None and row.trend.points is not None and row.trend.points >= RISING:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import HTMLResponse, Response
 
 from data.events import MICROS_PER_DAY, isoformat
-from data.record import ENOUGH, Band, Record, Served, served
+from data.record import ENOUGH, Record, Served, served
 from data.store import Store
 from serving.access import Access
 from serving.charts import Size
@@ -17,6 +17,8 @@ from serving.openapi import NO_MODEL, PROBLEMS, answers, asks
 from serving.pages import page, words_of
 from serving.problems import JSON, Problem
 from serving.record_chart import reliability
+from serving.record_words import banded_row, figures_of, period, summary
+from serving.selection_words import worked_or_not
 from serving.translations import Words
 from veraison.answers import HowGood
 
@@ -128,6 +130,7 @@ def pages(records: Records, access: Access) -> APIRouter:
             "source": _source(shown, records.chosen(model_version), words),
             "waiting": _waiting(seen, words),
             "bands": [] if shown is None else [banded_row(band, shown.days, words) for band in reversed(shown.bands)],
+            "selection": worked_or_not(shown, words),
             "versions": [_version(name, one, words) | {"chosen": name == model_version} for name, one in seen.versions],
             "rules": _rules(records.days, seen, words),
         }
@@ -143,110 +146,14 @@ def pages(records: Records, access: Access) -> APIRouter:
     return found
 
 
-def of_hundred(share: float | None, words: Words) -> str:
-    """A share as so many of a hundred; one decimal below ten, where it tells bands apart."""
-    return "–" if share is None else words.number(_in_hundred(share))
-
-
-def _in_hundred(share: float) -> float:
-    return round(share * 100, 1 if share < 0.0995 else 0)
-
-
-def _predicted(count: float, words: Words) -> str:
-    if not count:
-        return words("none was predicted")
-    return words.many("%(count)s was predicted", "%(count)s were predicted", count)
-
-
-def _scores(band: Band, words: Words) -> str:
-    return words("%(low)s to %(high)s", low=str(band.low), high=str(band.high))
-
-
-def _within(share: float | None, interval: tuple[float, float] | None, words: Words) -> str:
-    if interval is None:
-        return "–"
-    low, high = (of_hundred(bound, words) for bound in interval)
-    return words("%(share)s (%(low)s to %(high)s)", share=of_hundred(share, words), low=low, high=high)
-
-
-def _figures(band: Band, words: Words) -> dict[str, Any]:
-    return {
-        "leads": words.number(band.leads),
-        "won": words.number(band.won),
-        "share": _within(band.share, band.interval, words),
-        "predicted": of_hundred(band.predicted, words),
-        "enough": band.enough,
-    }
-
-
-def banded_row(band: Band, days: int, words: Words) -> dict[str, Any]:
-    """One band as a row of a table, and in a sentence."""
-    return {"scores": _scores(band, words), "sentence": _sentence(band, days, words), **_figures(band, words)}
-
-
-def _sentence(band: Band, days: int, words: Words) -> str:
-    """One band in words; empty where nobody had such a score."""
-    if band.share is None or band.predicted is None:
-        return ""
-    low, high = str(band.low), str(band.high)
-    if not band.enough:
-        return words.many(
-            "%(count)s lead scored %(low)s to %(high)s: too few to say anything.",
-            "%(count)s leads scored %(low)s to %(high)s: too few to say anything.",
-            band.leads,
-            low=low,
-            high=high,
-        )
-    told = {
-        "low": low,
-        "high": high,
-        "days": words.days(days),
-        "predicted": _predicted(_in_hundred(band.predicted), words),
-    }
-    if not band.won:
-        return words(
-            "Of 100 leads scored %(low)s to %(high)s, none was won within %(days)s; %(predicted)s.", **told
-        )  # fmt: skip
-    return words.many(
-        "Of 100 leads scored %(low)s to %(high)s, %(count)s was won within %(days)s; %(predicted)s.",
-        "Of 100 leads scored %(low)s to %(high)s, %(count)s were won within %(days)s; %(predicted)s.",
-        _in_hundred(band.share),
-        **told,
-    )
-
-
 def _version(name: str, one: Record, words: Words) -> dict[str, Any]:
-    return {"version": name, "period": _period(one, words), **_figures(one.everyone, words)}
-
-
-def _period(one: Record, words: Words) -> str:
-    if one.since is None or one.until is None:
-        return ""
-    return words("from %(since)s to %(until)s", since=words.date(one.since), until=words.date(one.until))
-
-
-def summary(one: Record, words: Words) -> str:
-    """All bands together, in one sentence."""
-    everyone = one.everyone
-    told = {
-        "leads": words.many("%(count)s scored lead", "%(count)s scored leads", everyone.leads),
-        "days": words.days(one.days),
-        "predicted": _predicted(round(everyone.expected), words),
-    }
-    if not everyone.won:
-        return words("None of %(leads)s was won within %(days)s; %(predicted)s.", **told)
-    return words.many(
-        "%(count)s of %(leads)s was won within %(days)s; %(predicted)s.",
-        "%(count)s of %(leads)s were won within %(days)s; %(predicted)s.",
-        everyone.won,
-        **told,
-    )
+    return {"version": name, "period": period(one, words), **figures_of(one.everyone, words)}
 
 
 def _source(shown: Record | None, own: Record, words: Words) -> str:
     """Where the figures come from, and why not from elsewhere."""
     if shown is own:
-        return words("From the scores as they were served, %(period)s.", period=_period(own, words))
+        return words("From the scores as they were served, %(period)s.", period=period(own, words))
     young = words.many(
         "So far the outcome of %(count)s served lead is known: too few to say anything.",
         "So far the outcomes of %(count)s served leads are known: too few to say anything.",
@@ -257,7 +164,7 @@ def _source(shown: Record | None, own: Record, words: Words) -> str:
     test = words(
         "These figures are from the test when the model was made (leads that it had not seen, %(period)s), not from "
         "served scores.",
-        period=_period(shown, words),
+        period=period(shown, words),
     )
     return f"{young} {test}"
 

@@ -11,18 +11,20 @@ import numpy as np
 import polars as pl
 
 from data.events import isoformat
+from data.exploration import HandOver
 from data.journey import Status, standing
 from data.log import NEVER, EventLog, Floats, Ints
 from data.scorelog import LoggedScore
 from features import compute
 from features.words import Language
 from serving import tables
-from serving.decisions import grade
+from serving.decisions import EXPLORED, grade, hand_over
 from serving.evidence import Missing, enough
 from serving.reasons import OTHER_SIGNALS, OTHER_WORDS, Reason, Trend, reasons_of
 from serving.translations import Words
 from serving.whatif import Comparison
 from training.bundle import Bundle
+from veraison.playbook import Playbook
 
 SHOWN_REASONS = 8
 
@@ -38,6 +40,8 @@ class ExplainedScore:
     ready_at      : since when sales have accepted it (microseconds UTC); then `ready` is empty
     missing, comparisons : what is not known, and what leads like it score that have just acted; None but in answers
                     about one lead, see serving.details
+    handed        : how it comes to be handed over to sales, None where the playbook explores nothing
+    chosen_text   : why it is handed over though its score is low, in words; empty where chance has not chosen it
     trend         : how the score has moved (serving.trend), None where that is not asked for or there is no score
 
     A lead that is ``too_early`` has probabilities and times, but no score, no grade and no reasons.
@@ -59,6 +63,8 @@ class ExplainedScore:
     missing: tuple[Missing, ...] | None = None
     comparisons: tuple[Comparison, ...] | None = None
     trend: Trend | None = None
+    handed: HandOver | None = None
+    chosen_text: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The answer of the API: the columns of `veraison score`, with dates as text and reasons as objects."""
@@ -80,11 +86,18 @@ class ExplainedScore:
             "ready_p90": p90,
             "ready_at": None if self.ready_at is None else isoformat(self.ready_at),
             "base": self.base,
+            **self._handed_over(),
             **({} if self.trend is None else {"trend": self.trend.to_dict()}),
             "reasons": [reason.to_dict() for reason in self.reasons],
             **{name: [one.to_dict() for one in found] for name, found in detail.items() if found is not None},
             "model_version": self.model_version,
         }
+
+    def _handed_over(self) -> dict[str, Any]:
+        if self.handed is None:
+            return {}
+        said = {"exploration_text": self.chosen_text} if self.chosen_text else {}
+        return {"exploration": self.handed.explored, "propensity": self.handed.propensity, **said}
 
 
 @dataclass(frozen=True)
@@ -93,6 +106,7 @@ class Scores:
 
     scored : (n,) place of the pair among the feature rows, -1 where it has none
     score  : of each feature row; one of a lead that is ``too_early`` is not shown
+    rules  : the playbook by which leads are handed over to sales; None where nothing is to be said of that
     """
 
     bundle: Bundle
@@ -108,6 +122,7 @@ class Scores:
     probability: Floats
     interval: Floats
     ready: Floats
+    rules: Playbook | None = None
 
     def __len__(self) -> int:
         return len(self.lead_ids)
@@ -129,6 +144,9 @@ class Scores:
         low, high = (float(bound) for bound in self.interval[at])
         score = float(self.score[at])
         told = self.status[place] is not Status.too_early
+        handed = None
+        if told and self.rules is not None:
+            handed = hand_over(lead_id, as_of, score, ready_at is not None, self.rules)
         return ExplainedScore(
             lead_id=lead_id,
             as_of=as_of,
@@ -143,6 +161,8 @@ class Scores:
             ready=None if ready_at is not None else (p10, p50, p90),
             ready_at=ready_at,
             reasons=self._reasons(at, language, shown) if told else (),
+            handed=handed,
+            chosen_text=Words(language)(EXPLORED) if handed is not None and handed.explored else "",
         )
 
     @property

@@ -6,8 +6,10 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from data.events import MICROS_PER_DAY, micros
+from data.exploration import draw, week_of
 from data.journey import Status
 from data.log import NEVER
+from serving.decisions import least_score
 from serving.feedback import Feedback
 from serving.leads import Ranking
 from veraison.playbook import Playbook
@@ -19,7 +21,7 @@ ACTIVE_DAYS = 14
 REST_DAYS = 30
 """So long a lead that was sent back is left alone, where no day was agreed."""
 
-Why = Literal["agreed", "active"]
+Why = Literal["agreed", "active", "explored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,8 @@ class Call:
     """A lead to call now.
 
     place : in the ranking
-    why   : ``agreed``, it was postponed to a day that has come; ``active``, it is among the best and has just acted
+    why   : ``agreed``, it was postponed to a day that has come; ``active``, it is among the best and has just acted;
+            ``explored``, chance has chosen it this week
     """
 
     place: int
@@ -66,14 +69,21 @@ def calls(ranking: Ranking, playbook: Playbook, limit: int = FEW) -> list[Call]:
     return sorted(found, key=order)[:limit]
 
 
-def least_score(playbook: Playbook) -> float:
-    """The least score of the grades in the upper half: of A, B, C and D that of B.
+def explorations(ranking: Ranking, playbook: Playbook, limit: int = FEW) -> list[Call]:
+    """Whom chance has chosen this week of the leads below the list (`[exploration]`), as they were drawn.
 
-    >>> least_score(Playbook.model_validate({"journey": {"converted": ["Deal Won"]}}))
-    50.0
+    Whom sales have sent back, accepted or agreed a day with is left alone, as in `calls`.
     """
-    bounds = list(playbook.scoring.grades.values())
-    return bounds[(len(bounds) - 1) // 2]
+    if not playbook.exploration.share:
+        return []
+    now, zone, rules = ranking.as_of, ZoneInfo(playbook.features.time_zone), playbook.exploration
+    week, found = week_of(now), []
+    for place in ((ranking.status == Status.scored) & (ranking.score < least_score(playbook))).nonzero()[0].tolist():
+        drawn = draw(ranking.lead_ids[place], week, rules.seed)
+        said = ranking.feedback[place]
+        if drawn < rules.share and not _was_agreed(said) and silent_until(said, zone) <= now:
+            found.append((drawn, place))
+    return [Call(place, "explored") for _, place in sorted(found)[:limit]]
 
 
 def silent_until(said: Feedback | None, zone: ZoneInfo) -> int:

@@ -11,11 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from pydantic import field_validator as checked
 
 from data.events import parse_instant
 from data.journal import JOURNAL, STEP, lines
+from data.record import Record
+from veraison import answers
 
 REPORT = "drift.html"
 
@@ -182,12 +193,33 @@ class Estimate(Section):
     chunks: tuple[Chunk, ...] = ()
 
 
+class Level(Section):
+    """What the model was set to: so many times as many outcomes as it said, with a 95 % interval.
+
+    name  : ``all``, or ``trait=category``
+    event : ``converted`` or ``ready``
+    """
+
+    name: str
+    event: str
+    factor: float
+    low: float
+    high: float
+
+
 class Gate(Section):
     """Champion against challenger on leads that neither had seen."""
 
     leads: int = 0
     converted: int = 0
     passed: bool = False
+
+
+def _record(told: Any) -> Record:
+    checked = answers.Record.model_validate(told).model_dump(mode="json")
+    if any((one["worked"] is None) != (checked["worked"] is None) for one in checked["bands"]):
+        raise ValueError("a record whose bands are not parted alike")
+    return Record.from_dict(checked)
 
 
 class Verdict(Section):
@@ -204,10 +236,12 @@ class Verdict(Section):
     message: str = ""
     causes: tuple[Cause, ...] = ()
     gate: Measured[Gate] = None
+    levels: Measured[list[Level]] = None
     performance: Measured[Performance] = None
     drift: Measured[Drift] = None
     conversions: Measured[Conversions] = None
     estimate: Measured[Estimate] = None
+    selection: Measured[Annotated[InstanceOf[Record], BeforeValidator(_record)]] = None
     data: Measured[dict[str, Any]] = Field(default=None)
 
     @checked("as_of")

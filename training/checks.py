@@ -7,7 +7,7 @@ from features.catalogue import FeatureSet
 from veraison.errors import PlaybookError
 from veraison.playbook import Playbook
 
-_KEYS = ("created", "ready", "converted", "lost", "returned", "opted_out")
+_KEYS = ("created", "ready", "converted", "lost", "returned", "opted_out", "worked")
 _NEEDED = ("created", "ready", "converted")
 
 

@@ -18,10 +18,11 @@ from features import compute
 from training.bundle import Bundle
 from training.competing import incidence
 from training.fit import TrainingSet, fit, training_set
-from training.landmarks import Bools, Landmarks, Outcomes, conversions, earliest_birth, landmarks, ripenings
+from training.landmarks import Bools, Landmarks, Outcomes, conversions, earliest_birth, ripenings
 from training.peers import PEERS, Fitted, FittedSurvival
 from training.peers.protocol import given_columns, learning_rows
 from training.peers.tables import KaplanMeier
+from training.propensity import moments
 from training.resampling import Resampling, interval
 from training.slices import Texts, groups
 from veraison.errors import TrainingError
@@ -206,8 +207,8 @@ def served_curves(bundle: Bundle, log_odds: Floats, features: Floats, times: Flo
 
 
 def later_pairs(log: EventLog, playbook: Playbook, origin: int, before: int) -> Landmarks:
-    """Landmarks of leads created after `origin` and the gap, followed for the longest horizon."""
-    pairs = landmarks(log, playbook, before=before)
+    """Moments that are judged, of leads created after `origin` and the gap, followed for the longest horizon."""
+    pairs = moments(log, playbook, before=before)
     gap = playbook.training.gap_days * MICROS_PER_DAY
     followed = pairs.as_of + max(playbook.horizons.days) * MICROS_PER_DAY <= before
     return pairs[(earliest_birth(log, pairs, before) >= origin + gap) & followed]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from scipy import special
 
 from data.events import isoformat
 from data.log import Codes, EventLog, Floats, Ints
@@ -21,9 +22,10 @@ from training.competing import incidence
 from training.distil import ExplainedModel
 from training.hazard import LARGEST_LOG_RATIO, Directions, HazardModel, log_odds
 from training.interval import IntervalModel
-from training.landmarks import Bools, Landmarks, Outcomes, weights
+from training.landmarks import Bools, Landmarks, Outcomes, landmarks, weights
 from training.metrics import auc
-from training.sets import examples
+from training.propensity import effective, inverse, moments, supported
+from training.sets import examples_of
 from veraison.errors import TrainingError
 from veraison.playbook import Playbook
 
@@ -90,10 +92,12 @@ def training_set(log: EventLog, playbook: Playbook, *, before: int, since: int |
     since : landmarks before it are left out, microseconds UTC; histories before it still count in features
     Raises TrainingError where there are too few conversions, with how many there are and how many are needed.
     """
-    found = examples(log, playbook, before=before)
+    found = examples_of(log, playbook, moments(log, playbook, before=before), before)
     if since is not None:
         found = found[found.pairs.as_of >= since]
     pairs, outcomes, person = found.pairs, found.outcomes, found.person
+    by_hand_overs = playbook.training.weight_by == "exploration"
+    propensity = supported(log, pairs, before) if by_hand_overs else np.ones(len(pairs))
     longest, seed = max(playbook.horizons.days), playbook.training.seed
     within = outcomes.within(longest)
     converted = len(np.unique(person[within]))
@@ -107,6 +111,7 @@ def training_set(log: EventLog, playbook: Playbook, *, before: int, since: int |
     ripe = found.ripening.within(longest) & found.ripens & playbook.has_readiness
     sample = case_cohort(within | ripe, seed)
     rows = sample.rows
+    weight = weights(pairs, person, playbook.training.landmark_decay) * inverse(propensity)
     return TrainingSet(
         log=log,
         every=pairs,
@@ -116,7 +121,7 @@ def training_set(log: EventLog, playbook: Playbook, *, before: int, since: int |
         outcomes=outcomes[rows],
         ripening=found.ripening[rows],
         ripens=found.ripens[rows],
-        weight=weights(pairs, person, playbook.training.landmark_decay)[rows] * sample.weight,
+        weight=weight[rows] * sample.weight,
         cohort=sample.cohort,
         converted=converted,
         incidence=incidence(log, playbook, pairs, outcomes, before),
@@ -162,8 +167,12 @@ def fit(
     probability, bent = np.empty((len(rows), len(horizons))), np.empty_like(cumulative)
     curve.bend(conversion.edges, cumulative, served, np.array(horizons, dtype=float), primary, probability, bent)
     found = fidelity(meant, probability, data.outcomes[rows], playbook)
+    by_hand_overs = playbook.training.weight_by == "exploration"
+    usual = _looked_at(data, playbook, before) if by_hand_overs else data
+    reference = _reference(usual, explained, seed, threads)
     if base_odds is None or playbook.scoring.reset_base:
-        base_odds = float(np.exp(served.mean()))
+        typical = special.logit(reference["probability"].to_numpy()) if by_hand_overs else served
+        base_odds = float(np.exp(typical.mean()))
     facts = {
         "as_of": isoformat(before),
         "leads": len(np.unique(data.every.lead)),
@@ -174,6 +183,9 @@ def fit(
         "fidelity": found,
         "incidence": data.incidence,
     }
+    if by_hand_overs:
+        facts["estimand"] = "handed over"
+        facts["effective_landmarks"] = round(effective(data.weight), 1)
     return Bundle(
         playbook=playbook,
         feature_set=data.feature_set,
@@ -185,7 +197,7 @@ def fit(
         ) if interval else None,
         base_odds=base_odds,
         facts=facts,
-        reference=_reference(data, explained, seed, threads),
+        reference=reference,
     )  # fmt: skip
 
 
@@ -252,6 +264,14 @@ def _some(count: int, most: int, seed: int) -> Ints:
     if count <= most:
         return np.arange(count)
     return np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
+
+
+def _looked_at(data: TrainingSet, playbook: Playbook, before: int) -> TrainingSet:
+    """Landmarks of all leads, to say what is typical and to be compared with later: hand-overs are chosen by score."""
+    pairs = landmarks(data.log, playbook, before=before)
+    person = data.log.persons(before)[pairs.lead]
+    rows = _whole(person, REFERENCE_ROWS, playbook.training.seed)
+    return replace(data, pairs=pairs[rows], person=person[rows], cohort=np.arange(len(rows)))
 
 
 def _reference(data: TrainingSet, explained: ExplainedModel, seed: int, threads: int) -> pl.DataFrame:

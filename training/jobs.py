@@ -18,8 +18,9 @@ from training.bundle import Bundle
 from training.checks import check_monotone
 from training.evaluate import OURS, Judged, judge, later_pairs, measure
 from training.fit import fit, training_set
-from training.landmarks import conversions, landmarks
+from training.landmarks import conversions
 from training.plots import save_plots
+from training.propensity import ENOUGH, drawn, effective, moments
 from training.registry import CHAMPION, Registered, Registry
 from veraison.playbook import Horizons, Playbook
 
@@ -59,6 +60,11 @@ def train(
     data = training_set(log, playbook, before=before)
     check_monotone(playbook, data.feature_set)
     say(f"{len(data.every):,} landmarks, {data.converted:,} conversions, {len(data.feature_set.names)} features")
+    if playbook.training.weight_by == "exploration":
+        say(
+            f"learning from hand-overs, {drawn(log, data.every):,} leads by chance; weighted, they count as "
+            f"{effective(data.weight):,.0f} alike; the model says what becomes of a lead that is handed over"
+        )
     refuse(audit_log(log, playbook, data, before=before), playbook.training.allow_leaks, say)
     judged, figures = _measure_past(log, playbook, before, threads, say)
     say("learning the hazard and its explanation")
@@ -95,7 +101,7 @@ def default_origins(log: EventLog, playbook: Playbook, before: int, folds: int) 
 
     They stand at even shares of the leads whose longest horizon is over, the newest leaving a fifth of them.
     """
-    pairs = landmarks(log, playbook, before=before)
+    pairs = moments(log, playbook, before=before)
     longest = max(playbook.horizons.days) * MICROS_PER_DAY
     born = np.unique(pairs.born[pairs.as_of + longest <= before])
     if not len(born):
@@ -106,9 +112,11 @@ def default_origins(log: EventLog, playbook: Playbook, before: int, folds: int) 
 
 
 def _enough(log: EventLog, playbook: Playbook, origin: int, before: int) -> bool:
-    pairs = landmarks(log, playbook, before=origin)
+    pairs = moments(log, playbook, before=origin)
     longest = max(playbook.horizons.days)
     outcomes, usable = conversions(log, playbook, pairs, origin)
+    if playbook.training.weight_by == "exploration" and drawn(log, pairs[usable]) < ENOUGH:
+        return False
     won = usable & outcomes.within(longest)
     persons = log.persons(origin)[pairs.lead[won]]
     later = later_pairs(log, playbook, origin, before)

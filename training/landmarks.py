@@ -112,6 +112,25 @@ def landmarks(log: EventLog, playbook: Playbook, *, before: int, days: tuple[int
     )
 
 
+def opened(log: EventLog, playbook: Playbook, lead: Ints, as_of: Ints, before: int) -> Landmarks:
+    """Those of given (lead, moment) pairs at which a lead was open, each once, sorted by lead and moment.
+
+    lead : (n,) codes in the log, -1 for nobody
+    """
+    lead, as_of = np.unique(np.stack([lead, as_of])[:, (lead >= 0) & (as_of < before)], axis=1)
+    then = standing(log, playbook.journey, lead, as_of)
+    born = standing(log, playbook.journey, lead, np.full(len(lead), before)).started_known
+    found = Landmarks(
+        lead=lead,
+        as_of=as_of,
+        started=then.started,
+        day=(as_of - np.minimum(born, as_of)) // MICROS_PER_DAY,
+        born=born,
+        ready=then.ready != NEVER,
+    )
+    return found[then.status == Status.scored]
+
+
 def conversions(log: EventLog, playbook: Playbook, pairs: Landmarks, before: int) -> tuple[Outcomes, Bools]:
     """Days to conversion as known at `before`, and which pairs can be used at all.
 

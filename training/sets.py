@@ -14,14 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from data.events import MICROS_PER_DAY
-from data.journey import Standing, Status, standing
-from data.log import NEVER, Codes, EventLog, Ints
+from data.journey import Status, standing
+from data.log import Codes, EventLog, Ints
 from features import arrow, compute
 from features.catalogue import FeatureSet
 from features.learning import learn
 from training.columns import PLACE, schema
-from training.landmarks import Bools, Landmarks, Outcomes, conversions, landmarks, ripenings
+from training.landmarks import Bools, Landmarks, Outcomes, conversions, landmarks, opened, ripenings
 from veraison.playbook import Playbook
 
 _CHUNK = 1 << 15
@@ -62,7 +61,12 @@ def examples(
     if pairs is None:
         chosen = landmarks(log, playbook, before=before, days=days)
     else:
-        chosen = _given(log, playbook, pairs, before)
+        chosen = opened(log, playbook, log.codes(list(pairs[0])), np.array(pairs[1], dtype=np.int64), before)
+    return examples_of(log, playbook, chosen, before)
+
+
+def examples_of(log: EventLog, playbook: Playbook, chosen: Landmarks, before: int) -> Examples:
+    """What became of landmarks, as known at a snapshot; those of which nothing can be learned are left out."""
     outcomes, usable = conversions(log, playbook, chosen, before)
     chosen, outcomes = chosen[usable], outcomes[usable]
     ripening, ripens = ripenings(log, playbook, chosen, before)
@@ -216,23 +220,6 @@ def _standing_rows(log: EventLog, playbook: Playbook, lead: Ints, as_of: Ints, f
     # who opted out has a row that says so, and nothing that describes him
     described = ~np.isin(where.status, (Status.unknown, Status.opted_out))
     return _Rows(lead, as_of, where.started, described, first | _keyed(log, lead, as_of, status))
-
-
-def _given(log: EventLog, playbook: Playbook, pairs: tuple[Sequence[str], Sequence[int]], before: int) -> Landmarks:
-    """Those of given pairs at which a lead was open, each once, sorted by lead and moment."""
-    lead, as_of = log.codes(list(pairs[0])), np.array(pairs[1], dtype=np.int64)
-    lead, as_of = np.unique(np.stack([lead, as_of])[:, (lead >= 0) & (as_of < before)], axis=1)
-    then: Standing = standing(log, playbook.journey, lead, as_of)
-    born = standing(log, playbook.journey, lead, np.full(len(lead), before)).started_known
-    found = Landmarks(
-        lead=lead,
-        as_of=as_of,
-        started=then.started,
-        day=(as_of - np.minimum(born, as_of)) // MICROS_PER_DAY,
-        born=born,
-        ready=then.ready != NEVER,
-    )
-    return found[then.status == Status.scored]
 
 
 def _keyed(log: EventLog, lead: Ints, as_of: Ints, others: dict[str, pa.Array]) -> dict[str, pa.Array]:

@@ -45,6 +45,9 @@ class Journey(_Table):
     lost           []    it is lost
     returned       []    sales gave it back
     opted_out      []    it asked to be left alone, and is no longer scored
+    worked         []    acts by which sales work a lead, besides accepting it and giving it back; where none is named,
+                         whatever names who at the firm acted
+    worked_days    14    days before and after a score within which such an act counts for it
     observed_from  None  moment with a zone; outcomes before it were not recorded
     """
 
@@ -54,6 +57,8 @@ class Journey(_Table):
     lost: tuple[Name, ...] = ()
     returned: tuple[Name, ...] = ()
     opted_out: tuple[Name, ...] = ()
+    worked: tuple[Name, ...] = ()
+    worked_days: Whole = Field(default=14, ge=1, le=90)
     observed_from: AwareDatetime | None = None
 
     @field_validator("observed_from", mode="before")
@@ -80,7 +85,7 @@ class Journey(_Table):
     @model_validator(mode="after")
     def _one_meaning_each(self) -> "Journey":
         seen: dict[str, str] = {}
-        for key in ("created", "ready", "converted", "lost", "returned", "opted_out"):
+        for key in ("created", "ready", "converted", "lost", "returned", "opted_out", "worked"):
             for name in getattr(self, key):
                 if name in seen:
                     where = f"in both {seen[name]} and {key}" if seen[name] != key else f"twice in {key}"
@@ -222,6 +227,8 @@ class Training(_Table):
     min_conversions  40  fewer leads that convert than this: no model
     allow_leaks      []  traits, kinds of event and features that train although the leakage audit says `leak`
     min_fidelity     0.9 least R2 with which the explained probability must repeat the hazard model's: else no model
+    weight_by        "none"  or "exploration": learn the chance to convert *if handed over to sales*, by inverse
+                         propensity weighting of the hand-overs in the prediction log: see training.propensity
     monotone         {}  feature = "rising" or "falling": the chance to convert may only rise, or fall, with it
     seed             7   same seed and same events, same model
     model            {}  settings of the hazard: see ModelSettings
@@ -233,6 +240,7 @@ class Training(_Table):
     min_conversions: Whole = Field(default=40, ge=10)
     allow_leaks: tuple[Name, ...] = ()
     min_fidelity: float = Field(default=0.9, ge=0, lt=1, strict=True)
+    weight_by: Literal["none", "exploration"] = "none"
     monotone: dict[str, Literal["rising", "falling"]] = Field(default_factory=dict)
     seed: Whole = Field(default=7, ge=0, lt=2**31)
     model: ModelSettings = ModelSettings()
@@ -268,6 +276,17 @@ class Scoring(_Table):
         if bounds[-1] != 0 or bounds[0] > 100:
             raise ValueError("needs bounds in [0; 100], the last one 0, so that every score has a grade")
         return grades
+
+
+class Exploration(_Table):
+    """A small random share of leads below the list is handed over to sales all the same, so that something is learned.
+
+    share  0.0  chance, for each lead and week, in [0; 0.2]; 0 is off
+    seed   7    another one draws others
+    """
+
+    share: float = Field(default=0.0, ge=0, le=0.2, strict=True)
+    seed: Whole = Field(default=7, ge=0, lt=2**31)
 
 
 class Monitoring(_Table):
@@ -336,6 +355,7 @@ class Playbook(_Table):
     identity: IdentityKeys = IdentityKeys()
     training: Training = Training()
     scoring: Scoring = Scoring()
+    exploration: Exploration = Exploration()
     monitoring: Monitoring = Monitoring()
     pages: Pages = Pages()
 

@@ -1,5 +1,6 @@
 """The record of scores: who counts where, when, and how sure a share is."""
 
+import dataclasses
 import doctest
 from typing import Any
 
@@ -9,9 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
+from data import bands as bands_of
 from data import record, scorelog
+from data.bands import Band, difference
 from data.events import MICROS_PER_DAY, Event
-from data.record import Record, banded, served, wilson
+from data.record import Done, Record, banded, served, wilson
 from data.scorelog import LATE, LoggedScore
 from data.store import Store
 from tests.histories import alias, at, identify, named, playbook, track
@@ -167,6 +170,25 @@ def test_the_record_is_that_of_a_slow_and_obvious_count(scores, won, merged, now
     }
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "low", "high"),
+    [  # Newcombe 1998, table II, method 10
+        ((56, 70), (48, 80), 0.0524, 0.3339),
+        ((9, 10), (3, 10), 0.1705, 0.8090),
+        ((6, 7), (2, 7), 0.0582, 0.8062),
+        ((5, 56), (0, 29), -0.0381, 0.1926),
+        ((0, 10), (0, 20), -0.1611, 0.2775),
+        ((10, 10), (0, 10), 0.6075, 1.0),
+    ],
+)
+def test_the_interval_of_a_difference_is_newcombes(
+    one: tuple[int, int], other: tuple[int, int], low: float, high: float
+):
+    found = difference(*(Band(0, 100, leads, won, 0.0) for won, leads in (one, other)))
+    assert found == pytest.approx((low, high), abs=6e-5)
+    assert difference(Band(0, 100, 0, 0, 0.0), Band(0, 100, 5, 1, 0.0)) is None
+
+
 @given(leads=st.integers(1, 400), share=st.floats(0, 1))
 def test_the_interval_is_wilsons(leads: int, share: float):
     won = round(share * leads)
@@ -207,6 +229,7 @@ def test_a_record_is_kept_as_json_and_comes_back():
 
 
 def test_what_the_docstrings_show():
+    assert doctest.testmod(bands_of).failed == 0
     found = doctest.testmod(record)
     assert (found.failed, found.attempted > 0) == (0, True)
 
@@ -214,3 +237,71 @@ def test_what_the_docstrings_show():
 def test_a_trait_alone_makes_no_outcome(store_url: str):
     with filled(store_url, [identify("L1", 0, size=3.0)], [logged("L1", 2, 31)]) as store:
         assert bands(served(store, JOURNEY, DAYS, at(45)).whole) == {30: (1, 0, 0.31)}
+
+
+# --- by what sales did -------------------------------------------------------------------------------------------
+
+
+def handed(lead: str, day: float, score: float, propensity: float, chosen: bool = False) -> LoggedScore:
+    return logged(lead, day, score, propensity=propensity, exploration=chosen)
+
+
+def called(lead: str, day: float) -> Event:
+    return dataclasses.replace(track(lead, "Call", day), actor="Petit")
+
+
+def sides(found: Record, low: int | None = None) -> dict[str, tuple[int, int]]:
+    split = found.splits[0 if low is None else 1 + low // 10]
+    return {side: (one.leads, one.won) for side in ("worked", "left", "explored", "not_drawn")
+            if (one := getattr(split, side))}  # fmt: skip
+
+
+def test_outcomes_by_what_sales_did(store_url: str):
+    events = [track(f"L{n}", "Lead Created", 0) for n in range(6)]
+    events += [called("L0", 12), called("L1", 12), called("L2", 12), track("L0", "Deal Won", 20)]
+    events += [track("L3", "Deal Won", 20), track("L4", "Deal Won", 21)]
+    scores = [
+        handed("L0", 10, 72, 1.0), handed("L1", 10, 73, 1.0), handed("L3", 10, 74, 1.0),
+        handed("L2", 10, 31, 0.05, chosen=True), handed("L4", 10, 32, 0.05), logged("L5", 10, 33),
+    ]  # fmt: skip
+    with filled(store_url, events, scores) as store:
+        found = served(store, JOURNEY, DAYS, at(60)).whole
+    assert sides(found, 70) == {"worked": (2, 1), "left": (1, 1), "explored": (0, 0), "not_drawn": (0, 0)}
+    assert sides(found, 30) == {"worked": (1, 0), "left": (2, 1), "explored": (1, 0), "not_drawn": (1, 1)}
+    assert sides(found) == {"worked": (3, 1), "left": (3, 2), "explored": (1, 0), "not_drawn": (1, 1)}
+    assert sides(Record.from_dict(found.to_dict()), 30) == sides(found, 30)
+    told = found.to_dict()["bands"][7]
+    assert (told["worked"]["leads"], told["not_worked"]["share"], told["explored"]["share"]) == (2, 1.0, None)
+
+
+def test_of_who_was_drawn_later_the_first_draw_counts(store_url: str):
+    """A rule that looks only back: to count whoever was ever drawn would count who stayed open longest."""
+    events = [track("L0", "Lead Created", 0)]
+    scores = [handed("L0", 3, 31, 0.05), handed("L0", 10, 32, 0.05, chosen=True), handed("L0", 20, 55, 1.0)]
+    with filled(store_url, events, scores) as store:
+        found = served(store, JOURNEY, DAYS, at(60)).whole
+    assert sides(found)["not_drawn"] == (1, 0)
+    assert sides(found)["explored"] == (0, 0)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.integers(0, 5), st.integers(0, 60), st.floats(0, 100), st.booleans(), st.booleans(),
+            st.sampled_from([float("nan"), 0.1, 1.0]), st.booleans(),
+        ),
+        max_size=30,
+    )
+)  # fmt: skip
+def test_the_worked_and_the_others_are_all(rows: list[Any]):
+    person, day, score, won, worked, propensity, explored = (
+        np.array([row[column] for row in rows]) for column in range(7)
+    )
+    done = Done(worked.astype(bool), propensity.astype(float), explored.astype(bool))
+    found = banded(person.astype(int), day.astype(int), score.astype(float), score / 100, won.astype(bool), DAYS, done)
+    for band, split in zip((found.everyone, *found.bands), found.splits, strict=True):
+        assert split.worked.leads + split.left.leads == band.leads
+        assert split.worked.won + split.left.won == band.won
+        assert split.worked.expected + split.left.expected == pytest.approx(band.expected)
+        assert split.explored.leads + split.not_drawn.leads <= band.leads

@@ -13,6 +13,7 @@ import pytest
 
 from data.events import MICROS_PER_DAY
 from data.log import EventLog
+from data.record import Done, Record, banded
 from data.simulator import simulate
 from data.simulator.market import START
 from data.store import Store
@@ -56,7 +57,17 @@ class Firm:
 
     def monitor(self, at: int) -> Verdict:
         """One run, as of that day."""
-        return monitor(self.log, self.registry, self.playbook, self.workspace.reports, as_of=day(at), threads=1)
+        return monitor(
+            self.log, self.registry, self.playbook, self.workspace.reports, as_of=day(at), record=self.served_scores,
+            threads=1,
+        )  # fmt: skip
+
+    def served_scores(self, log: EventLog) -> Record:
+        """The record of one score, of the first lead."""
+        assert log is self.log
+        one = np.array([0.5])
+        won = done = np.array([True])
+        return banded(np.array([0]), np.array([day(3)]), 50 * one, one, won, 30, Done(done, one * np.nan, ~done))
 
     @property
     def served(self) -> str:
@@ -100,6 +111,9 @@ def test_a_market_that_goes_on_as_before_needs_no_new_model(seed: int, tmp_path:
     assert (verdict.decision, verdict.reason_code) == ("none", "calm"), verdict.message
     assert [cause for cause in verdict.causes if cause.acts] == []
     assert (verdict.champion, verdict.challenger, verdict.promoted) == (champion, None, False)
+    assert verdict.selection is not None
+    assert (verdict.selection["worked"]["leads"], verdict.selection["not_worked"]["leads"]) == (1, 0)
+    assert calm.journal[-1]["selection"] == verdict.selection
     assert verdict.drift["enough"]
     assert verdict.data["bots"]["value"] <= verdict.data["bots"]["high"]
     assert verdict.performance["newest"]["pairs"] > 100

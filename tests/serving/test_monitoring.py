@@ -20,6 +20,7 @@ from serving.verdicts import Cause, Journal, Verdict
 from tests.journals import HOSTILE, SCORE, SILENT, WINS, drift, outcomes, story, verdict, write_journal
 from tests.reading import BROWSER, Text
 from tests.service import Door, door, market
+from tests.serving.test_selection_words import band, record
 from veraison.answers import Monitoring
 
 NOW = market().now
@@ -316,7 +317,7 @@ def test_a_journal_that_was_put_back_is_read_anew(tmp_path: Path):
     assert journal.lines().verdicts == ()
 
 
-@pytest.mark.parametrize("name", ["gate", "performance", "drift", "conversions", "estimate", "data"])
+@pytest.mark.parametrize("name", ["gate", "performance", "drift", "conversions", "estimate", "selection", "data"])
 @pytest.mark.parametrize("value", [None, 7, "text", [], {"weeks": 7, "chunks": "x", "events": [3], "score": []}])
 def test_a_section_that_is_not_understood_counts_as_not_measured(service: Door, name: str, value: Any):
     keep(service, verdict(NOW, **{name: value}))
@@ -328,6 +329,17 @@ def test_a_section_that_is_not_understood_counts_as_not_measured(service: Door, 
     missing.pop(name, None)
     keep(service, missing)
     page(service)
+
+
+def test_outcomes_by_worked_or_not(service: Door):
+    told = record(band(200, 60), band(100, 4)).to_dict()
+    keep(service, verdict(NOW, selection=told))
+    assert "of 100 leads that sales worked 30 (24 to 37)" in page(service)
+    assert "sur 100 prospects travaillés par les commerciaux, 30" in page(service, language="fr")
+    assert service.get("/v1/monitoring").json()["newest"]["selection"] == told
+    for broken in (told | {"horizon_days": "x"}, told | {"worked": None}, told | {"bands": told["bands"][:3]}):
+        keep(service, verdict(NOW, selection=broken))
+        page(service)
 
 
 # --- JSON --------------------------------------------------------------------------------------------------------

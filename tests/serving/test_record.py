@@ -9,8 +9,8 @@ import pytest
 from data import scorelog
 from data.events import MICROS_PER_DAY, isoformat
 from data.record import Band, Record
-from serving.record import of_hundred
 from serving.record_chart import reliability
+from serving.record_words import of_hundred
 from serving.translations import Words
 from tests.reading import BROWSER, Text
 from tests.service import Door, door, market, publish
@@ -194,3 +194,20 @@ def test_the_chart_shows_the_bands_that_say_something(size: Any, language: Any):
     assert {words("won"), words("predicted"), words("of 100 leads")} <= set(text)
     assert svg.count('aria-roledescription="point"') == 3 + 10  # three that say something, ten that keep the places
     assert float(root.attrib["width"]) <= (380 if size == "narrow" else 740)
+
+
+def test_the_record_parts_the_worked_from_the_others(service: Door):
+    """By hand, from the events: an act that names a seller, or an acceptance, within a fortnight of the score."""
+    told = service.get("/v1/record").json()["served"]
+    for part in (told, *told["bands"]):
+        assert part["worked"]["leads"] + part["not_worked"]["leads"] == part["leads"]
+        assert part["worked"]["won"] + part["not_worked"]["won"] == part["won"]
+        assert part["explored"]["leads"] == part["not_drawn"]["leads"] == 0
+    assert told["worked"]["leads"] >= 20
+    assert told["not_worked"]["leads"] >= 20
+    share = {side: told[side]["share"] for side in ("worked", "not_worked")}
+    assert share["worked"] > share["not_worked"]  # nobody wins in that market whom sales do not work
+    text = page(service, "/record")
+    assert f"of 100 leads that sales worked {of_hundred(share['worked'], Words('en'))} (" in text
+    assert "may win more because it was called" in text
+    assert "Travaillé par les commerciaux, ou non" in page(service, "/record?lang=fr")

@@ -16,7 +16,7 @@ from veraison.playbook import ModelSettings, Playbook
 from veraison.playbook_file import load_playbook
 
 LEAST = '[journey]\nconverted = ["Deal Won"]\n'
-JOURNEY = "converted, created, lost, observed_from, opted_out, ready, returned"
+JOURNEY = "converted, created, lost, observed_from, opted_out, ready, returned, worked, worked_days"
 
 
 def load(folder, text, name="playbook.toml"):
@@ -53,7 +53,7 @@ BAD = {
     LEAST + 'won = ["Deal Won"]': f"journey.won: unknown key; allowed in [journey]: {JOURNEY}",
     LEAST + "[horizon]\ndays = [7]": (
         "horizon: unknown key; allowed at the top level: "
-        "features, horizons, identity, journey, monitoring, pages, scoring, training"
+        "exploration, features, horizons, identity, journey, monitoring, pages, scoring, training"
     ),
     LEAST + '"a\\nb" = 1': f"journey.a\\nb: unknown key; allowed in [journey]: {JOURNEY}",
     LEAST + "observed_from = 2017-12-05": (
@@ -92,6 +92,15 @@ BAD = {
     LEAST + "[training]\nlandmark_days = [-1]": (
         "training.landmark_days: needs at least one whole number of days in [0; 3650] (got [-1])"
     ),
+    LEAST + "[exploration]\nshare = 0.3": "exploration.share: should be less than or equal to 0.2 (got 0.3)",
+    LEAST + "[exploration]\nshare = -0.1": "exploration.share: should be greater than or equal to 0 (got -0.1)",
+    LEAST + '[training]\nweight_by = "worked"': (
+        "training.weight_by: should be 'none' or 'exploration' (got 'worked')"
+    ),
+    LEAST + 'worked = ["Deal Won"]': (
+        "journey: 'Deal Won' stands in both converted and worked; an event means one thing"
+    ),
+    LEAST + "worked_days = 0": "journey.worked_days: should be greater than or equal to 1 (got 0)",
     LEAST + "[training]\nmin_conversions = 9": (
         "training.min_conversions: should be greater than or equal to 10 (got 9)"
     ),

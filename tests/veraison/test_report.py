@@ -77,6 +77,8 @@ def test_what_was_promised_what_happened_what_changed(firm: Market):
     scored = re.search(r"([\d,]+) of ([\d,]+) scored leads were won within 30 days", text)
     assert scored
     assert int(scored[2]) > 50
+    assert "Worked by sales, or not" in text
+    assert re.search(r"of 100 leads that sales worked \d+|to compare, 20 leads are needed on either side", text)
 
 
 def test_it_stands_alone(firm: Market):

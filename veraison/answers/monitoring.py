@@ -42,6 +42,7 @@ class Verdict(Answer):
     drift: Numbers = said("What was compared, and what is furthest from training.", {"columns": 60, "drifted": 1})
     conversions: Numbers = said("Observed against expected conversions, week by week.", None)
     estimate: Numbers = said("Performance estimated before outcomes mature.", None)
+    selection: Numbers = said("Outcomes of served scores, by whether sales worked the lead.", None)
     data: Numbers = said("Late, quarantined, doubled and machine-made events, beside what is usual.", None)
 
 

@@ -5,8 +5,8 @@ from pydantic import AwareDatetime, Field
 from veraison.answers.base import AT, MODEL, Answer, Chance, Count, Points, said
 
 
-class Outcome(Answer):
-    """What became of some scored leads."""
+class Counted(Answer):
+    """How many of some leads were won."""
 
     leads: Count = said("How many, a person once.", 100)
     won: Count = said("How many of them were won within the horizon.", 34)
@@ -15,6 +15,15 @@ class Outcome(Answer):
     share_high: Chance | None = said("Upper bound of its 95 % interval.", 0.437)
     predicted: Chance | None = said("The share that was predicted.", 0.31)
     enough: bool = said("Whether there are leads enough to go by.", True)
+
+
+class Outcome(Counted):
+    """What became of some scored leads: all of them, and by what was done with them. Null where that is not known."""
+
+    worked: Counted | None = Field(default=None, description="Those that sales worked around the score.")
+    not_worked: Counted | None = Field(default=None, description="The others.")
+    explored: Counted | None = Field(default=None, description="Of those below the list, whom chance handed over.")
+    not_drawn: Counted | None = Field(default=None, description="Of those below the list, whom chance passed over.")
 
 
 class BandOutcome(Outcome):

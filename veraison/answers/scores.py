@@ -96,6 +96,16 @@ class Score(Answer):
     ready_p90: float | None = said("The same of 90 %.", 41.0)
     ready_at: AwareDatetime | None = said("Since when sales have accepted the lead; then `ready_*` are null.", None)
     base: float | None = said("The score before any reason.", 41.0)
+    exploration: bool | None = said(
+        "Whether chance, not its score, hands the lead over to sales this week; absent where the playbook explores "
+        "nothing.",
+        False,
+        default=None,
+    )
+    exploration_text: str | None = said(
+        "The same in words, where it does.", "Chosen at random, not for its score.", default=None
+    )
+    propensity: Chance | None = said("The chance with which the lead was to be handed over.", 1.0, default=None)
     trend: Trend | None = Field(default=None, description="How the score has moved in seven days, where asked for.")
     reasons: tuple[Reason, ...] = Field(description="The weightiest reasons, and what is left over as one more.")
     missing: tuple[Missing, ...] | None = Field(

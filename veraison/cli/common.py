@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from data.events import instant, isoformat, parse_instant
+from data.handovers import with_hand_overs
 from data.log import EventLog
 from data.store import Store
 from training.checks import check_names
@@ -107,10 +108,16 @@ def past(where: Place, as_of: str | None) -> tuple[Playbook, EventLog, int]:
     book = where.playbook()
     with where.store() as store:
         before = moment(as_of, store)
-        log = store.scan()
+        log = histories(store, book, before)
         for warning in check_names(book, log.kinds):
             note(warning)
         return book, log, before
+
+
+def histories(store: Store, book: Playbook, before: int) -> EventLog:
+    """Everyone's histories, with the hand-overs logged before a moment where the playbook learns from them."""
+    log = store.scan()
+    return with_hand_overs(log, store, before) if book.training.weight_by == "exploration" else log
 
 
 def note(text: str) -> None:

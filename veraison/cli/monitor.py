@@ -17,6 +17,7 @@ from veraison.cli.common import (
     WorkspaceOption,
     clock,
     errors,
+    histories,
     misused,
     moment,
     note,
@@ -165,7 +166,7 @@ def keep_watching(where: Place, times: "BaseTrigger") -> None:
 
 def _run(where: Place, now: Callable[[], int], go_on: Callable[[str], None]) -> "Verdict":
     """One run, with a store of its own: the leases are renewed on the other one meanwhile."""
-    from data import quarantine, scorelog
+    from data import quarantine, record, scorelog
     from monitoring.chance import WEEK
     from monitoring.quality import MOST_WEEKS
     from monitoring.run import monitor as run_monitoring
@@ -176,7 +177,7 @@ def _run(where: Place, now: Callable[[], int], go_on: Callable[[str], None]) -> 
     with where.store() as store:
         as_of = now()
         return run_monitoring(
-            store.scan(),
+            histories(store, book, as_of),
             Registry(where.workspace),
             book,
             where.workspace.reports,
@@ -185,6 +186,7 @@ def _run(where: Place, now: Callable[[], int], go_on: Callable[[str], None]) -> 
                 store, version, since=since, before=before, limit=ROWS
             ),
             refused=quarantine.refused(store, since=as_of - MOST_WEEKS * WEEK, before=as_of),
+            record=lambda log: record.served(store, book.journey, book.horizons.primary, as_of, log=log).whole,
             threads=where.settings.threads,
             say=say,
             go_on=go_on,

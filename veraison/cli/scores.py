@@ -3,6 +3,7 @@
 import csv
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -97,6 +98,7 @@ def score_command(
         else:
             log = store.scan()
             scores = score(bundle, log, *asked.everyone(log), threads=where.settings.threads)
+        scores = replace(scores, rules=where.playbook() if where.playbook_path.exists() else None)
         if at is None:
             scorelog.append(store, scores.to_log(time.time_ns() // 1_000, language))
     show(scores, out_path, top, language)
