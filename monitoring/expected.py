@@ -31,7 +31,7 @@ from veraison.playbook import Playbook
 ALL = "all"
 YEAR = 52
 """Weeks: so many are looked back to, and at most so many are judged."""
-ALARMS = 0.15
+ALARMS = 0.3
 """The chance that in a year without change any sum passes its limit. An alarm in control lasts about five weeks, so
 that 1 to 2 % of weeks are in alarm."""
 QUARTER = 13
@@ -54,6 +54,7 @@ class Series:
     expected         : by the champion, corrected by level, season and what can be known yet
     low, high        : 95 % interval of the count in control
     down, up         : sums of evidence for fewer, for more; an alarm where they pass their limits
+    *_began          : the week in which what they show began, as far as can be estimated
     """
 
     name: str
@@ -64,6 +65,8 @@ class Series:
     high: Floats
     down: Floats
     up: Floats
+    down_began: Ints
+    up_began: Ints
     down_limit: Floats
     up_limit: Floats
 
@@ -84,7 +87,7 @@ class Series:
     @property
     def since(self) -> int:
         """The week in which what it sees began, as far as can be estimated."""
-        return cusum.began(self.up if self.direction == "more" else self.down)
+        return int((self.up_began if self.direction == "more" else self.down_began)[-1])
 
 
 @dataclass(frozen=True)
@@ -183,7 +186,8 @@ def judge(log: EventLog, weeks: Weeks, playbook: Playbook, *, snapshot: int, as_
 def _series(event: str, names: list[str], observed: Floats, found: cusum.Sums) -> list[Series]:
     mean, shape = found.known.mean, found.known.shape
     low, high = (nbinom.ppf(level, shape, shape / (shape + mean)) for level in (0.025, 0.975))
-    columns = (mean, observed, low, high, found.down, found.up, found.down_limit, found.up_limit)
+    columns: tuple[Floats | Ints, ...] = (mean, observed, low, high, found.down, found.up)
+    columns += found.down_began, found.up_began, found.down_limit, found.up_limit
     return [Series(name, event, *(column[:, place] for column in columns)) for place, name in enumerate(names)]
 
 

@@ -16,7 +16,7 @@ from monitoring.chance import Usual
 from monitoring.drift import Drift, Reference, Scored
 from monitoring.quality import Quality
 from monitoring.sources import Contacts
-from monitoring.thresholds import Compared
+from monitoring.thresholds import Compared, Resampling
 from monitoring.volumes import Arrivals, Numbers, Structure
 from training.bundle import Bundle
 from training.landmarks import Landmarks
@@ -27,20 +27,31 @@ PAST_DAYS, PAST_ROWS = 364, 60_000
 
 
 @dataclass(frozen=True)
+class Usually:
+    """What the champion learned from, and how far chunks lay from it by then.
+
+    reference, drawn : None where the champion has none; `drawn` is shared by all moments
+    past             : the chunks that ended before the snapshot, held against the reference
+    """
+
+    reference: Reference | None
+    drawn: Resampling | None
+    past: Sequence[Compared]
+
+
+@dataclass(frozen=True)
 class Inputs:
     """A log as the champion sees it, up to a moment.
 
     scored   : landmarks since a moment before the snapshot
-    past     : the chunks that ended before the snapshot, held against the reference
     snapshot : microseconds UTC, what the champion learned from was known before it
     """
 
     log: EventLog
     playbook: Playbook
     champion: Bundle
-    reference: Reference | None
+    usual: Usually
     scored: Scored
-    past: Sequence[Compared]
     seen: Arrivals
     leads: Contacts
     snapshot: int
@@ -67,33 +78,39 @@ class Seen:
 
 def gather(
     log: EventLog, playbook: Playbook, champion: Bundle, pairs: Landmarks, *, snapshot: int, at: int, since: int,
-    threads: int = 2,
+    usual: Usually | None = None, threads: int = 2,
 ) -> Inputs:  # fmt: skip
     """Score once all that questions at moments up to `at` need.
 
     pairs : all landmarks before `at`
     since : microseconds UTC; from here on everything is scored
+    usual : of the same champion, snapshot and past, where the caller has it already
     """
-    rules, seed = playbook.monitoring, playbook.training.seed
-    early = pairs[(pairs.as_of < snapshot) & (pairs.as_of >= snapshot - PAST_DAYS * MICROS_PER_DAY)]
-    if len(early) > PAST_ROWS:
-        who = np.random.default_rng(seed).random(len(log.leads)) < PAST_ROWS / len(early)
-        early = early[who[early.lead]]
-    reference = drift.reference_of(champion, threads)
-    past: list[Compared] = []
-    if reference is not None:
-        past = drift.history(reference, drift.score_pairs(log, champion, early, threads), snapshot, rules, seed)
     return Inputs(
         log=log,
         playbook=playbook,
         champion=champion,
-        reference=reference,
+        usual=usual or _usually(log, playbook, champion, pairs, snapshot, threads),
         scored=drift.score_pairs(log, champion, pairs[pairs.as_of >= since], threads),
-        past=past,
         seen=volumes.arrivals(log, at),
-        leads=sources.contacts(log, rules.source, at),
+        leads=sources.contacts(log, playbook.monitoring.source, at),
         snapshot=snapshot,
     )
+
+
+def _usually(
+    log: EventLog, playbook: Playbook, champion: Bundle, pairs: Landmarks, snapshot: int, threads: int
+) -> Usually:
+    rules, seed = playbook.monitoring, playbook.training.seed
+    reference = drift.reference_of(champion, threads)
+    if reference is None:
+        return Usually(None, None, [])
+    early = pairs[(pairs.as_of < snapshot) & (pairs.as_of >= snapshot - PAST_DAYS * MICROS_PER_DAY)]
+    if len(early) > PAST_ROWS:
+        who = np.random.default_rng(seed).random(len(log.leads)) < PAST_ROWS / len(early)
+        early = early[who[early.lead]]
+    past = drift.history(reference, drift.score_pairs(log, champion, early, threads), snapshot, rules, seed)
+    return Usually(reference, Resampling(reference.sample, rules.recent_days, seed=seed), past)
 
 
 def look(watched: Inputs, at: int, html: Path | None, *, threads: int = 2) -> Seen:
@@ -104,8 +121,8 @@ def look(watched: Inputs, at: int, html: Path | None, *, threads: int = 2) -> Se
     seen, leads = watched.seen.before(at), watched.leads.before(at)
     return Seen(
         drift=drift.compare(
-            watched.champion, chunk, html, rules=rules, seed=watched.playbook.training.seed, past=watched.past,
-            reference=watched.reference, threads=threads,
+            watched.champion, chunk, html, rules=rules, seed=watched.playbook.training.seed,
+            past=watched.usual.past, reference=watched.usual.reference, drawn=watched.usual.drawn, threads=threads,
         ),
         changed=volumes.structure(
             watched.log, seen, watched.playbook, watched.champion.feature_set, snapshot=snapshot
