@@ -53,7 +53,7 @@ class Wrong:
 DISTURBANCES: dict[Drift, Wrong] = {
     "rename": Wrong(1, (("event_silent", "Quote Requested"), ("event_new", "Quote Form Sent"))),
     "bots": Wrong(1, (("bots", "all events"),)),
-    "silent": Wrong(1, (("source_silent", "Organic Search"),)),
+    "silent": Wrong(1, (("source_silent", "source=Organic Search"),)),
     "source": Wrong(2, (("category_new", "source=Social Ads"),), patience=4),
     "quality": Wrong(6, (("conversions", "source=Paid Search"),), patience=12, counting=True),
     "price": Wrong(6, (("conversions", "all"),), patience=12, counting=True),

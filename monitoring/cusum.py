@@ -74,7 +74,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Sums:
-    """(t, s) sums towards less (`down`) and more (`up`), when what they show began, their limits, and what was known."""
+    """(t, s) sums towards less (`down`) and more (`up`), when that began, their limits, and what was known."""
 
     down: Floats
     up: Floats
