@@ -9,11 +9,11 @@ season  the same for the week a year earlier and its neighbours, of conversions 
 known   the part of a week's outcomes that can be known by now, by how late others became known
 
 each as uncertain as the counts behind it (`monitoring.cusum.Control`). Acceptances by sales are watched beside
-conversions where the playbook names them: they come earlier and there are more of them, so a source that sends worse
-leads shows there first.
+conversions where the playbook names them: they come earlier and there are more of them. A source that sends worse leads
+shows in both, and in its young leads only, so both of those are one count there.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,11 +31,14 @@ from veraison.playbook import Playbook
 ALL = "all"
 YEAR = 52
 """Weeks: so many are looked back to, and at most so many are judged."""
-ALARMS = 0.3
-"""The chance that in a year without change any sum passes its limit. An alarm in control lasts about five weeks, so
-that 1 to 2 % of weeks are in alarm."""
+ALARMS = 0.5
+"""The chance that in a year without change any sum passes its limit, where the champion's level on later leads is as
+uncertain as is assumed. It stays beyond for some three weeks, so that 3 % of weeks are in alarm."""
 QUARTER = 13
 """Of that chance a 52nd is spent a week, those of the first quarter at once."""
+YOUNG_DAYS = (28, 56, 112)
+"""A source is judged by its leads of at most the first of these ages in which half of all outcomes come, or the last:
+what has changed about it shows in those it sends now."""
 FEWEST = 10.0
 """Outcomes that a source's young leads had to expect in the year before the snapshot to be watched by itself."""
 PRIOR = 10.0
@@ -48,6 +51,8 @@ _TINY = 1e-9
 @dataclass(frozen=True)
 class Series:
     """(t,) one series: all leads, or the young leads of a source, and one kind of outcome.
+
+    A source's sums and limits are those of both kinds of outcome together.
 
     name             : `ALL` or the source
     event            : ``converted`` or ``ready``
@@ -85,6 +90,12 @@ class Series:
         return float(max(self.down[-1] / self.down_limit[-1], self.up[-1] / self.up_limit[-1]))
 
     @property
+    def off(self) -> float:
+        """How far what was observed since then lies from what was expected, in standard deviations of a Poisson."""
+        expected = float(self.expected[self.since :].sum())
+        return abs(float(self.observed[self.since :].sum()) - expected) / max(expected, _TINY) ** 0.5
+
+    @property
     def since(self) -> int:
         """The week in which what it sees began, as far as can be estimated."""
         return int((self.up_began if self.direction == "more" else self.down_began)[-1])
@@ -103,12 +114,11 @@ class Conversions:
 
     @property
     def alarms(self) -> list[Series]:
-        """The series in alarm, of each name the one that is furthest beyond its limit."""
-        found: dict[str, Series] = {}
-        for one in self.series:
-            if one.direction and (one.name not in found or one.excess > found[one.name].excess):
-                found[one.name] = one
-        return list(found.values())
+        """The series in alarm, of each name the one that is furthest beyond its limit, or furthest off."""
+        alarmed = [one for one in self.series if one.direction]
+        mostly = sorted(alarmed, key=lambda one: (one.excess, one.off))
+        furthest = {one.name: one for one in mostly}
+        return [furthest[name] for name in dict.fromkeys(one.name for one in alarmed)]
 
     def onset(self, series: Series) -> int:
         """When what a series sees began, as far as can be estimated, microseconds UTC."""
@@ -162,41 +172,56 @@ def judge(log: EventLog, weeks: Weeks, playbook: Playbook, *, snapshot: int, as_
     chance = np.where(possible, weeks.scored.chance, 0.0)
     known = np.maximum(completeness(log, playbook, weeks.starts, as_of), _TINY)
     names, cell = _cells(weeks, chance, slice(max(past - YEAR, 0), past))
-    counted = [_counted(weeks, cell, len(names), happened[:, place]) for place in range(len(EVENTS))]
-    promised = [
-        _counted(weeks, cell, len(names), chance[:, place]) * known[:, place, None] for place in range(len(EVENTS))
-    ]
-    season, share = _seasons(counted, promised, past, np.arange(first, newest) - YEAR)
-    member = np.concatenate([np.ones((1, len(names))), np.eye(len(names))[1:]])
     events = EVENTS[: 2 if playbook.has_readiness else 1]
-    alarms = ALARMS * min(max(newest - first, QUARTER), YEAR) / YEAR / len(events)
+    counted, promised = [], []
+    for place in range(len(events)):
+        counted.append(_counted(weeks, cell, len(names), happened[:, place]))
+        promised.append(_counted(weeks, cell, len(names), chance[:, place]) * known[:, place, None])
+    season, share = _seasons(counted, promised, past, np.arange(first, newest) - YEAR)
+    year, now = slice(max(past - YEAR, 0), past), slice(first, newest)
+    happening, expecting = np.concatenate(counted, axis=1), np.concatenate(promised, axis=1)
+    shape = PRIOR + happening[year].sum(axis=0)
+    level = shape / (PRIOR + expecting[year].sum(axis=0))
+    mean = np.maximum(expecting[now] * level * season[:, None], _TINY)
+    control = Control(mean, shape, share, _together(len(names), len(events)))
+    alarms = ALARMS * min(max(newest - first, QUARTER), YEAR) / YEAR
+    found = cusum.watch(happening[now], control, alarms=alarms, seed=playbook.training.seed)
+    return Conversions(weeks.starts[first:], _series(events, names, happening[now], control, found))
+
+
+def _together(names: int, events: int) -> Floats:
+    """(events + sources, cells) what is watched: of all leads each kind of outcome, of each source both together."""
+    every = np.kron(np.eye(events), np.ones((1, names)))
+    return np.concatenate([every, np.tile(np.eye(names)[1:], (1, events))])
+
+
+def _series(
+    events: tuple[str, ...], names: list[str], observed: Floats, control: Control, found: cusum.Sums
+) -> list[Series]:
+    """All leads first, then sources, each kind of outcome by itself; what is watched together has the same sums."""
+    alone = np.concatenate([control.member[: len(events)], np.eye(len(control.level))])
+    counted = observed @ alone.T
+    known = cusum.learned(counted, replace(control, member=alone))
+    low, high = (nbinom.ppf(part, known.shape, known.shape / (known.shape + known.mean)) for part in (0.025, 0.975))
+    sums = found.down, found.up, found.down_began, found.up_began, found.down_limit, found.up_limit
     series = []
-    for place, event in enumerate(events):
-        learned = slice(max(past - YEAR, 0), past)
-        shape = PRIOR + counted[place][learned].sum(axis=0)
-        level = shape / (PRIOR + promised[place][learned].sum(axis=0))
-        mean = np.maximum(promised[place][first:newest] * level * season[:, None], _TINY)
-        control = Control(mean, shape, share, member)
-        found = cusum.watch(counted[place][first:newest], control, alarms=alarms, seed=playbook.training.seed)
-        series += _series(event, names, counted[place][first:newest] @ member.T, found)
-    order = sorted(range(len(series)), key=lambda one: (one % len(names) > 0, one // len(names)))
-    return Conversions(weeks.starts[first:], [series[one] for one in order])
-
-
-def _series(event: str, names: list[str], observed: Floats, found: cusum.Sums) -> list[Series]:
-    mean, shape = found.known.mean, found.known.shape
-    low, high = (nbinom.ppf(level, shape, shape / (shape + mean)) for level in (0.025, 0.975))
-    columns: tuple[Floats | Ints, ...] = (mean, observed, low, high, found.down, found.up)
-    columns += found.down_began, found.up_began, found.down_limit, found.up_limit
-    return [Series(name, event, *(column[:, place] for column in columns)) for place, name in enumerate(names)]
+    for kind, event in enumerate(events):
+        for place, name in enumerate(names):
+            own = len(events) + kind * len(names) + place if place else kind
+            watched = len(events) + place - 1 if place else kind
+            told = (one[:, own] for one in (known.mean, counted, low, high))
+            series.append(Series(name, event, *told, *(one[:, watched] for one in sums)))
+    return sorted(series, key=lambda one: one.name != ALL)
 
 
 def _cells(weeks: Weeks, chance: Floats, past: slice) -> tuple[list[str], Ints]:
     """`ALL` and the sources that can be watched by themselves; and (n,) each score's cell, 0 for all the others."""
-    scored = weeks.scored
-    mine = scored.young & (scored.source >= 0)
-    before = mine & (scored.week >= past.start) & (scored.week < past.stop)
-    due = np.bincount(scored.source[before], np.nansum(chance[before], axis=1), len(weeks.sources))
+    scored, due = weeks.scored, np.nansum(chance, axis=1)
+    before = (scored.week >= past.start) & (scored.week < past.stop)
+    half = due[before].sum() / 2
+    young = next((days for days in YOUNG_DAYS if due[before & (scored.age <= days)].sum() >= half), YOUNG_DAYS[-1])
+    mine = (scored.age <= young) & (scored.source >= 0)
+    due = np.bincount(scored.source[before & mine], due[before & mine], len(weeks.sources))
     kept = np.flatnonzero(due >= FEWEST)
     place = np.zeros(len(weeks.sources) + 1, dtype=np.int64)
     place[kept] = np.arange(1, len(kept) + 1)
