@@ -94,9 +94,16 @@ def watch(observed: Floats, control: Control, *, alarms: float, seed: int) -> Su
     counted = observed @ control.member.T
     known = learned(counted, control)
     down, up = sums(counted, known)
-    first = (began(log_ratio(counted, known, ratio)) for ratio in (DOWN, UP))
     down_limit, up_limit = limits(control, alarms=alarms, seed=seed)
-    return Sums(down, up, *first, down_limit, up_limit, known)
+    return Sums(
+        down=down,
+        up=up,
+        down_began=began(log_ratio(counted, known, DOWN)),
+        up_began=began(log_ratio(counted, known, UP)),
+        down_limit=down_limit,
+        up_limit=up_limit,
+        known=known,
+    )
 
 
 def learned(counted: Floats, control: Control) -> Known:

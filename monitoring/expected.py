@@ -13,6 +13,7 @@ conversions where the playbook names them: they come earlier and there are more 
 shows in both, and in its young leads only, so both of those are one count there.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -93,7 +94,8 @@ class Series:
     def off(self) -> float:
         """How far what was observed since then lies from what was expected, in standard deviations of a Poisson."""
         expected = float(self.expected[self.since :].sum())
-        return abs(float(self.observed[self.since :].sum()) - expected) / max(expected, _TINY) ** 0.5
+        missed = float(self.observed[self.since :].sum()) - expected
+        return abs(missed) / math.sqrt(max(expected, _TINY))
 
     @property
     def since(self) -> int:
@@ -203,14 +205,26 @@ def _series(
     counted = observed @ alone.T
     known = cusum.learned(counted, replace(control, member=alone))
     low, high = (nbinom.ppf(part, known.shape, known.shape / (known.shape + known.mean)) for part in (0.025, 0.975))
-    sums = found.down, found.up, found.down_began, found.up_began, found.down_limit, found.up_limit
     series = []
     for kind, event in enumerate(events):
         for place, name in enumerate(names):
             own = len(events) + kind * len(names) + place if place else kind
             watched = len(events) + place - 1 if place else kind
-            told = (one[:, own] for one in (known.mean, counted, low, high))
-            series.append(Series(name, event, *told, *(one[:, watched] for one in sums)))
+            one = Series(
+                name=name,
+                event=event,
+                expected=known.mean[:, own],
+                observed=counted[:, own],
+                low=low[:, own],
+                high=high[:, own],
+                down=found.down[:, watched],
+                up=found.up[:, watched],
+                down_began=found.down_began[:, watched],
+                up_began=found.up_began[:, watched],
+                down_limit=found.down_limit[:, watched],
+                up_limit=found.up_limit[:, watched],
+            )
+            series.append(one)
     return sorted(series, key=lambda one: one.name != ALL)
 
 

@@ -31,7 +31,7 @@ SELDOM = 0.95
 index is mostly small and now and then large, and its mean would say little of that."""
 DRAWS = 400
 """Chunks drawn from the reference."""
-STEP = 1.25
+STEP = 1.1
 """Chunks are drawn in sizes so many times one another; an index of the nearest size is scaled by what sampling
 makes of the difference."""
 LEAST_PAST = 8

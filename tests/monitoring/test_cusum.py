@@ -89,3 +89,17 @@ def test_limits_are_passed_as_seldom_as_asked_and_a_halved_level_passes_them():
 
 def test_a_sum_never_falls_below_zero():
     assert cumulated(np.array([[-1.0], [2.0], [-5.0], [1.0]]))[:, 0].tolist() == [0.0, 2.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_price_rise_at_a_firm_of_thirty_five_conversions_a_week_is_found_within_six_weeks(seed: int):
+    """Levels and season are known by a year's counts; half of what is expected comes from week 12 on."""
+    control = steady(18, 24.0, 11.0, level=600.0, season=300.0)
+    halved = control.mean.copy()
+    halved[12:] /= 2
+    counts = np.random.default_rng(seed).poisson(halved).astype(float)
+    found = watch(counts, control, alarms=0.5 * 18 / 52, seed=5)
+    beyond = found.down[:, 0] > found.down_limit[:, 0]
+    assert beyond[12:].any()
+    assert not beyond[:12].any()
+    assert found.down_began[-1, 0] in range(10, 15)

@@ -23,9 +23,9 @@ def index(reference: Sample, chunk: Sample) -> Floats:
     return psi.index(psi.counts(reference.places), psi.counts(chunk.places))
 
 
-def chance(reference: Sample, day: Ints) -> Floats:
+def chance(reference: Sample, day: Ints, draws: int = 50) -> Floats:
     """The index of each column that sampling alone makes on average."""
-    return Resampling(reference, 28, draws=50, seed=1).indices(day).mean(axis=0)
+    return Resampling(reference, 28, draws=draws, seed=1).indices(day).mean(axis=0)
 
 
 def thresholds(
@@ -73,10 +73,10 @@ def test_a_column_that_wanders_by_itself_is_no_news():
 def test_past_chunks_of_another_size_count_at_this_one():
     reference = sample(np.random.default_rng(4))
     small, large = np.repeat(DAYS, 20), np.repeat(DAYS, 400)
-    unit = chance(reference, small)
+    unit = chance(reference, small, draws=200)
     past = [Compared(unit * f, len(small), len(reference.lead)) for f in np.linspace(0.8, 1.2, 20)]
-    found = thresholds(reference, large, 28, past)
-    assert found.usual == pytest.approx(thresholds(reference, large, 28, []).usual, rel=0.5)
+    found = thresholds(reference, large, 28, past, draws=200)
+    assert found.usual == pytest.approx(thresholds(reference, large, 28, [], draws=200).usual, rel=0.5)
 
 
 def test_chunks_of_like_size_share_what_was_drawn_and_differ_by_what_their_size_makes():
