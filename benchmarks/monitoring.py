@@ -2,15 +2,19 @@
 
 Of each seed a calm market is watched for a year, in which the season of the first year comes again: every alarm there
 is a false one. Then the same market with something that goes wrong at the end of week `WEEK`: in which of them is it
-found under its own name, and after how many weeks? Beside ours, an index above .2 in any column, and on the first few
-seeds Evidently's plain preset; these two name nothing, so that any alarm of theirs counts as found.
+found under its own name, and after how many weeks? What shows in conversions only is looked for in larger markets, of
+`LARGE` leads a year: a small one has too few of them to tell within the weeks allowed (docs/monitoring.md).
 
-Processes share the seeds. Each seed's findings are kept in a file of its own when it is done, and read from there when
-a run that was broken off is begun again.
+Beside ours, an index above .2 in any column, and on the first few seeds Evidently's plain preset; these two name
+nothing, so that any alarm of theirs counts as found.
+
+Processes share the seeds. What a seed's markets told is kept until all are done, so that a run that was broken off is
+gone on with.
 """
 
 import argparse
 import json
+import shutil
 import statistics
 import sys
 import tempfile
@@ -30,7 +34,9 @@ from benchmarks.watched import LEADS_A_YEAR, WEEKS, disturbed, watched
 from data.simulator.market import Drift
 
 RESULTS = Path(__file__).parent / "results" / "monitoring.json"
+UNDER_WAY = RESULTS.parent / "monitoring_under_way"
 WEEK = 12
+LARGE = 10_000
 FALSE_ALARMS = 0.05
 PRESET_IN = (13, 26, 39, 52)
 """Calm weeks in which the preset is asked: it takes seconds."""
@@ -41,7 +47,7 @@ class Wrong:
     """What goes wrong: within how many weeks it is to be found, as which causes (kind, name).
 
     patience : weeks that are watched
-    counting : whether conversions can name it
+    counting : whether conversions alone can name it
     """
 
     within: int
@@ -81,33 +87,45 @@ class Told:
     seconds: float
 
 
-def told(seed: int, leads_a_year: int, preset: bool) -> list[Told]:
-    """All that is done with one seed; what an earlier run found is read."""
-    kept = RESULTS.parent / "monitoring" / f"{leads_a_year}_{seed}_{int(preset)}.json"
-    if kept.is_file():
-        return [Told(**one) for one in json.loads(kept.read_text(encoding="utf-8"))]
-    found, begun = [], time.process_time()
+def told(seed: int, leads: int, large: int, preset: bool) -> list[Told]:
+    """All that is done with one seed, in markets of so many leads a year; what a run that broke off found is read."""
+    faults = [drift for drift, wrong in DISTURBANCES.items() if not wrong.counting]
+    shifts = [drift for drift, wrong in DISTURBANCES.items() if wrong.counting]
+    shown = WEEK + max(DISTURBANCES[drift].patience for drift in shifts)
+    found = []
+    for size, last, drifts, calmly in ((leads, WEEKS, faults, True), (large, shown, shifts, False)):
+        kept = UNDER_WAY / f"{seed}_{size}_{drifts[0]}_{int(preset)}.json"
+        if not kept.is_file():
+            UNDER_WAY.mkdir(parents=True, exist_ok=True)
+            lines = [asdict(one) for one in _watched(seed, size, last, drifts, preset=preset, calmly=calmly)]
+            kept.write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
+        found += [Told(**one) for one in json.loads(kept.read_text(encoding="utf-8"))]
+    return found
+
+
+def _watched(
+    seed: int, leads: int, last: int, drifts: list[Drift], *, preset: bool, calmly: bool
+) -> Iterator[Told]:  # fmt: skip
+    """A market of `last` weeks, calm where that is asked for and then with each of some drifts."""
+    begun, usual = time.process_time(), None
     with tempfile.TemporaryDirectory() as folder:
         where = Path(folder)
-        calm = watched(where, seed=seed, leads_a_year=leads_a_year)
-        seen, usual = weeks(calm, preset_in=PRESET_IN if preset else ())
-        found.append(Told("calm", seed, len(seen), {}, _alarms(seen), _named(seen), time.process_time() - begun))
-        until = {drift: WEEK + wrong.patience for drift, wrong in DISTURBANCES.items()}
-        begun = time.process_time()
+        calm = watched(where, seed=seed, weeks=last, leads_a_year=leads)
+        if calmly:
+            seen, usual = weeks(calm, last=last, preset_in=PRESET_IN if preset else ())
+            yield Told("calm", seed, len(seen), {}, _alarms(seen), _named(seen), time.process_time() - begun)
+            begun = time.process_time()
+        until = {drift: WEEK + DISTURBANCES[drift].patience for drift in drifts}
         for drift, market in disturbed(
-            where, calm, list(DISTURBANCES), seed=seed, week=WEEK, weeks=WEEKS, leads_a_year=leads_a_year, told=until
+            where, calm, drifts, seed=seed, week=WEEK, weeks=last, leads_a_year=leads, told=until
         ):
             wrong = DISTURBANCES[drift]
-            asked = (WEEK + wrong.within, WEEK + wrong.patience) if preset else ()
-            seen, _ = weeks(
+            asked = (WEEK + wrong.within, until[drift]) if preset else ()
+            seen, usual = weeks(
                 market, first=WEEK + 1, last=until[drift], preset_in=asked, counting=wrong.counting, usual=usual
             )
-            spent = time.process_time() - begun
-            found.append(Told(drift, seed, len(seen), _delays(wrong, seen), {}, _named(seen), spent))
+            yield Told(drift, seed, len(seen), _delays(wrong, seen), {}, _named(seen), time.process_time() - begun)
             begun = time.process_time()
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_text(json.dumps([asdict(one) for one in found], indent=1) + "\n", encoding="utf-8")
-    return found
 
 
 def _alarms(seen: list[Week]) -> dict[str, float]:
@@ -163,21 +181,26 @@ def main(arguments: list[str] | None = None) -> int:
     asked = argparse.ArgumentParser(prog="python -m benchmarks.monitoring", description=__doc__.partition("\n")[0])
     asked.add_argument("--seeds", type=int, default=20, help="markets, from seed 1 on")
     asked.add_argument("--leads", type=int, default=LEADS_A_YEAR, help="new leads a year")
+    asked.add_argument("--large", type=int, default=LARGE, help="the same where only conversions can tell")
     asked.add_argument("--preset", type=int, default=4, help="markets on which Evidently's preset is asked too")
     asked.add_argument("--processes", type=int, default=2)
     given = asked.parse_args(arguments)
+    if UNDER_WAY.is_dir():
+        console.print(f"going on with a run that was broken off; remove {UNDER_WAY} to begin anew", style="dim")
     found: list[Told] = []
     seeds = range(1, given.seeds + 1)
     with ProcessPoolExecutor(given.processes, mp_context=get_context("spawn")) as pool:
         preset = [seed <= given.preset for seed in seeds]
-        for done, part in enumerate(pool.map(told, seeds, [given.leads] * given.seeds, preset), 1):
+        sizes = [given.leads] * given.seeds, [given.large] * given.seeds
+        for done, part in enumerate(pool.map(told, seeds, *sizes, preset), 1):
             found += part
             console.print(f"{done} of {given.seeds} seeds", style="dim")
             for one in part:
                 console.print(f"  {one.case}: {'; '.join(one.causes) or 'nothing'}", style="dim")
     lines = list(results(found))
     table = Table(
-        title=f"{given.seeds} markets of {given.leads:,} leads a year; at most {FALSE_ALARMS:.0%} of calm weeks"
+        title=f"{given.seeds} markets of {given.leads:,} and {given.large:,} leads a year; "
+        f"at most {FALSE_ALARMS:.0%} of calm weeks"
     )
     console.print(f"{sum(one.seconds for one in found):.0f} seconds of CPU time", style="dim")
     for heading in ("case", "metric", "unit", "ours", "preset", "PSI > .2"):
@@ -187,8 +210,9 @@ def main(arguments: list[str] | None = None) -> int:
         table.add_row(line.case, line.metric, line.unit, f"{line.ours:.3f}", *peers)
     console.print(table)
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    kept = [asdict(line) for line in lines] + [{"case": one.case, "seed": one.seed, **asdict(one)} for one in found]
+    kept = [asdict(line) for line in lines] + [asdict(one) for one in found]
     RESULTS.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    shutil.rmtree(UNDER_WAY)
     return 0
 
 
