@@ -32,9 +32,9 @@ from veraison.playbook import Playbook
 ALL = "all"
 YEAR = 52
 """Weeks: so many are looked back to, and at most so many are judged."""
-ALARMS = 0.5
+ALARMS = 0.3
 """The chance that in a year without change any sum passes its limit, where the champion's level on later leads is as
-uncertain as is assumed. It stays beyond for some three weeks, so that 3 % of weeks are in alarm."""
+uncertain as is assumed. It stays beyond for some three weeks, so that 1.6 % of weeks are in alarm."""
 QUARTER = 13
 """Of that chance a 52nd is spent a week, those of the first quarter at once."""
 YOUNG_DAYS = (28, 56, 112)
