@@ -21,8 +21,8 @@ HISTORY_DAYS = 182
 LEAST_LEADS = 8
 """A source with fewer leads in that time has no usual pace."""
 PAUSE = 1.25
-"""Where a source is silent, the pause is so many times the longest before it (lists are bought once a month), counted in
-the leads that others brought meanwhile, so that Christmas is no long pause ..."""
+"""Where a source is silent, the pause is so many times the longest before it (lists are bought once a month). It is
+counted in the leads that others brought meanwhile, so that Christmas is no long pause ..."""
 LEAST_PAUSE_DAYS = 5
 """... and at least so many days: no weekend with holidays."""
 
