@@ -5,6 +5,7 @@ The market is scored once, not once a week.
 
 import os
 import warnings
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from data.events import MICROS_PER_DAY
 from monitoring import expected, policy
 from monitoring.drift import matched
 from monitoring.expected import YEAR
-from monitoring.inputs import Inputs, gather, look
+from monitoring.inputs import Inputs, Usually, gather, look
 from monitoring.weeks import WEEK, weekly
 from training.landmarks import landmarks
 
@@ -42,21 +43,32 @@ class Week:
         return [(cause.kind, cause.name) for cause in self.causes if cause.acts]
 
 
-def weeks(market: Watched, *, first: int = 1, last: int = WEEKS, preset_every: int = 0) -> list[Week]:
-    """Each rule on weeks `first` to `last` of a market; the preset on every so many of them, 0 for none."""
+def weeks(
+    market: Watched, *, first: int = 1, last: int = WEEKS, preset_in: Container[int] = (), counting: bool = True,
+    usual: Usually | None = None,
+) -> tuple[list[Week], Usually]:  # fmt: skip
+    """Each rule on weeks `first` to `last` of a market, and what is usual of it.
+
+    preset_in : weeks in which the preset is asked
+    counting  : whether conversions are held against the expected ones
+    usual     : of a market that is the same before the snapshot
+    """
     book, rules = market.book, market.book.monitoring
     since = market.week(first) - rules.recent_days * MICROS_PER_DAY
     at = market.week(last)
     seen = gather(
         market.log, book, market.champion, landmarks(market.log, book, before=at),
-        snapshot=market.snapshot, at=at, since=since, threads=1,
+        snapshot=market.snapshot, at=at, since=since, usual=usual, threads=1,
     )  # fmt: skip
-    year_before = market.snapshot - (YEAR + 1) * WEEK
-    counted = weekly(market.log, market.champion, book, since=year_before, until=at, threads=1)
+    counted = None
+    if counting:
+        year_before = market.snapshot - (YEAR + 1) * WEEK
+        counted = weekly(market.log, market.champion, book, since=year_before, until=at, threads=1)
     found = []
     for number in range(first, last + 1):
-        now = look(seen, market.week(number), None, threads=1)
-        won = expected.judge(market.log, counted, book, snapshot=market.snapshot, as_of=market.week(number))
+        now, won = look(seen, market.week(number), None, threads=1), None
+        if counted is not None:
+            won = expected.judge(market.log, counted, book, snapshot=market.snapshot, as_of=market.week(number))
         causes = [
             *policy.structural(now.changed, market.champion, book),
             *policy.delivered(now.silent, now.volumes, now.quality.faults),
@@ -65,23 +77,24 @@ def weeks(market: Watched, *, first: int = 1, last: int = WEEKS, preset_every: i
         ]
         any_column = any(column.psi > RULE_OF_THUMB for column in now.drift.columns)
         score = now.drift.score is not None and now.drift.score.psi > RULE_OF_THUMB
-        asked = preset_every and (number - first) % preset_every == 0
-        said = plain_preset(seen, market.week(number)) if asked else None
+        said = plain_preset(seen, market.week(number)) if number in preset_in else None
         found.append(Week(number, causes, (any_column, score), said))
-    return found
+    return found, seen.usual
 
 
 def plain_preset(seen: Inputs, at: int) -> bool:
     """Whether Evidently's `DataDriftPreset`, with its own tests and thresholds, finds that half of the columns drift.
 
+    Only the metric that says so is asked for: the drawings that the preset comes with take seven times as long.
     Columns that it cannot compare (constant or empty on either side) are left out, as its users must.
     """
-    if seen.reference is None:
+    reference = seen.usual.reference
+    if reference is None:
         return False
     pairs, length = seen.scored.pairs, seen.playbook.monitoring.recent_days * MICROS_PER_DAY
     mine = np.flatnonzero((pairs.as_of < at) & (pairs.as_of >= at - length))
-    now, before, _ = matched(pairs.day[mine], seen.reference.sample.day, seen.playbook.training.seed)
-    chunk, reference = seen.scored.features[mine[now]], seen.reference.values[before]
+    now, before, _ = matched(pairs.day[mine], reference.sample.day, seen.playbook.training.seed)
+    chunk, reference = seen.scored.features[mine[now]], reference.values[before]
     names = seen.champion.feature_set.names
     usable = [
         place
@@ -93,7 +106,7 @@ def plain_preset(seen: Inputs, at: int) -> bool:
         warnings.simplefilter("ignore")  # of Evidently and SciPy, on columns of few values; the peer is taken as it is
         import pandas as pd  # noqa: PLC0415 (seconds)
         from evidently import DataDefinition, Dataset, Report  # noqa: PLC0415 (six seconds)
-        from evidently.presets import DataDriftPreset  # noqa: PLC0415 (comes with it)
+        from evidently.metrics import DriftedColumnsCount  # noqa: PLC0415 (comes with it)
 
         columns = [names[place] for place in usable]
         definition = DataDefinition(numerical_columns=columns)
@@ -101,6 +114,6 @@ def plain_preset(seen: Inputs, at: int) -> bool:
             Dataset.from_pandas(pd.DataFrame(side[:, usable], columns=columns), data_definition=definition)
             for side in (chunk, reference)
         ]
-        run: Any = Report([DataDriftPreset()]).run(*both)
+        run: Any = Report([DriftedColumnsCount()]).run(*both)
     share = run.dict()["metrics"][0]["value"]["share"]
     return bool(share >= 0.5)

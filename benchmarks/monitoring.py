@@ -1,19 +1,25 @@
 """Alarms of the monitor on simulated markets: ``python -m benchmarks.monitoring [--seeds N]``.
 
 Of each seed a calm market is watched for a year, in which the season of the first year comes again: every alarm there
-is a false one. Then the same market with something that goes wrong at the end of week `WEEK`, for
-`PATIENCE` weeks: in which of them is it found under its own name? Beside ours, Evidently's plain preset on every fourth
-week, and an index above .2 in any column; these two name nothing, so that any alarm of theirs counts as found.
+is a false one. Then the same market with something that goes wrong at the end of week `WEEK`: in which of them is it
+found under its own name, and after how many weeks? What shows in conversions only is looked for in larger markets, of
+`LARGE` leads a year: a small one has too few of them to tell within the weeks allowed (docs/monitoring.md).
 
-Two processes share the seeds.
+Beside ours, an index above .2 in any column, and on the first few seeds Evidently's plain preset; these two name
+nothing, so that any alarm of theirs counts as found.
+
+Processes share the seeds. What a seed's markets told is kept until all are done, so that a run that was broken off is
+gone on with.
 """
 
 import argparse
 import json
+import shutil
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
@@ -24,30 +30,39 @@ from rich.table import Table
 
 from benchmarks.drift_rules import Week, weeks
 from benchmarks.features import Result
-from benchmarks.watched import LEADS_A_YEAR, disturbed, watched
+from benchmarks.watched import LEADS_A_YEAR, WEEKS, disturbed, watched
+from data.simulator.market import Drift
 
 RESULTS = Path(__file__).parent / "results" / "monitoring.json"
-WEEK, PATIENCE = 12, 8
+UNDER_WAY = RESULTS.parent / "monitoring_under_way"
+WEEK = 12
+LARGE = 10_000
 FALSE_ALARMS = 0.05
-EVERY = 4
-"""Weeks from one look of the preset to the next: it takes seconds."""
+PRESET_IN = (13, 26, 39, 52)
+"""Calm weeks in which the preset is asked: it takes seconds."""
 
 
 @dataclass(frozen=True)
 class Wrong:
-    """What goes wrong: within how many weeks it is to be found, and as which causes (kind, name)."""
+    """What goes wrong: within how many weeks it is to be found, as which causes (kind, name).
+
+    patience : weeks that are watched
+    counting : whether conversions alone can name it
+    """
 
     within: int
     causes: tuple[tuple[str, str], ...]
+    patience: int = 3
+    counting: bool = False
 
 
-DISTURBANCES = {
+DISTURBANCES: dict[Drift, Wrong] = {
     "rename": Wrong(1, (("event_silent", "Quote Requested"), ("event_new", "Quote Form Sent"))),
     "bots": Wrong(1, (("bots", "all events"),)),
-    "silent": Wrong(1, (("source_silent", "Organic Search"),)),
-    "source": Wrong(2, (("category_new", "source=Social Ads"),)),
-    "quality": Wrong(6, (("conversions", "source=Paid Search"),)),
-    "price": Wrong(6, (("conversions", "all"),)),
+    "silent": Wrong(1, (("source_silent", "source=Organic Search"),)),
+    "source": Wrong(2, (("category_new", "source=Social Ads"),), patience=4),
+    "quality": Wrong(6, (("conversions", "source=Paid Search"),), patience=12, counting=True),
+    "price": Wrong(6, (("conversions", "all"),), patience=12, counting=True),
 }
 
 console = Console(width=None if sys.stdout.isatty() else 140)
@@ -57,8 +72,10 @@ console = Console(width=None if sys.stdout.isatty() else 140)
 class Told:
     """What one market told: each rule's delay in weeks after the disturbance (None: not found), or its false alarms.
 
-    alarms : weeks with an alarm, of `weeks` weeks (the preset: of those it was asked in)
-    causes : ours, in the order of the weeks
+    alarms  : share of `weeks` weeks with an alarm (the preset: of those it was asked in); a rule that was not asked is
+              in neither
+    causes  : ours, in the order of the weeks
+    seconds : CPU time
     """
 
     case: str
@@ -67,44 +84,71 @@ class Told:
     delay: dict[str, int | None]
     alarms: dict[str, float]
     causes: list[str]
+    seconds: float
 
 
-def told(seed: int, leads_a_year: int) -> list[Told]:
-    """All that is done with one seed."""
+def told(seed: int, leads: int, large: int, preset: bool) -> list[Told]:
+    """All that is done with one seed, in markets of so many leads a year; what a run that broke off found is read."""
+    faults = [drift for drift, wrong in DISTURBANCES.items() if not wrong.counting]
+    shifts = [drift for drift, wrong in DISTURBANCES.items() if wrong.counting]
+    shown = WEEK + max(DISTURBANCES[drift].patience for drift in shifts)
     found = []
-    with tempfile.TemporaryDirectory() as folder:
-        where = Path(folder)
-        calm = watched(where, seed=seed, leads_a_year=leads_a_year)
-        seen = weeks(calm, preset_every=EVERY)
-        found.append(Told("calm", seed, len(seen), {}, _alarms(seen), _named(seen)))
-    with tempfile.TemporaryDirectory() as folder:
-        where, until = Path(folder), WEEK + PATIENCE
-        calm = watched(where, seed=seed, weeks=until, leads_a_year=leads_a_year)
-        for drift, market in disturbed(
-            where, calm, list(DISTURBANCES), seed=seed, week=WEEK, weeks=until, leads_a_year=leads_a_year
-        ):
-            seen = weeks(market, first=WEEK + 1, last=until, preset_every=EVERY)
-            found.append(Told(drift, seed, len(seen), _delays(drift, seen), {}, _named(seen)))
+    for size, last, drifts, calmly in ((leads, WEEKS, faults, True), (large, shown, shifts, False)):
+        kept = UNDER_WAY / f"{seed}_{size}_{drifts[0]}_{int(preset)}.json"
+        if not kept.is_file():
+            UNDER_WAY.mkdir(parents=True, exist_ok=True)
+            lines = [asdict(one) for one in _watched(seed, size, last, drifts, preset=preset, calmly=calmly)]
+            kept.write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
+        found += [Told(**one) for one in json.loads(kept.read_text(encoding="utf-8"))]
     return found
 
 
+def _watched(
+    seed: int, leads: int, last: int, drifts: list[Drift], *, preset: bool, calmly: bool
+) -> Iterator[Told]:  # fmt: skip
+    """A market of `last` weeks, calm where that is asked for and then with each of some drifts."""
+    begun, usual = time.process_time(), None
+    with tempfile.TemporaryDirectory() as folder:
+        where = Path(folder)
+        calm = watched(where, seed=seed, weeks=last, leads_a_year=leads)
+        if calmly:
+            seen, usual = weeks(calm, last=last, preset_in=PRESET_IN if preset else ())
+            yield Told("calm", seed, len(seen), {}, _alarms(seen), _named(seen), time.process_time() - begun)
+            begun = time.process_time()
+        until = {drift: WEEK + DISTURBANCES[drift].patience for drift in drifts}
+        for drift, market in disturbed(
+            where, calm, drifts, seed=seed, week=WEEK, weeks=last, leads_a_year=leads, told=until
+        ):
+            wrong = DISTURBANCES[drift]
+            asked = (WEEK + wrong.within, until[drift]) if preset else ()
+            seen, usual = weeks(
+                market, first=WEEK + 1, last=until[drift], preset_in=asked, counting=wrong.counting, usual=usual
+            )
+            yield Told(drift, seed, len(seen), _delays(wrong, seen), {}, _named(seen), time.process_time() - begun)
+            begun = time.process_time()
+
+
 def _alarms(seen: list[Week]) -> dict[str, float]:
-    asked = [week.preset for week in seen if week.preset is not None]
+    said = {"ours": [bool(week.alarm) for week in seen], **_peers(seen)}
+    return {rule: statistics.mean(asked) for rule, asked in said.items()}
+
+
+def _delays(wrong: Wrong, seen: list[Week]) -> dict[str, int | None]:
+    named = set(wrong.causes)
+    said = {"ours": [bool(named & set(week.alarm)) for week in seen], **_peers(seen)}
+    first = seen[0].number
+    weeks_of = {"preset": [week.number - first + 1 for week in seen if week.preset is not None]}
+    every = list(range(1, len(seen) + 1))
     return {
-        "ours": sum(bool(week.alarm) for week in seen) / len(seen),
-        "preset": sum(asked) / max(len(asked), 1),
-        "psi_above_.2": sum(any(week.psi) for week in seen) / len(seen),
+        rule: next((week for week, alarm in zip(weeks_of.get(rule, every), asked, strict=True) if alarm), None)
+        for rule, asked in said.items()
     }
 
 
-def _delays(drift: str, seen: list[Week]) -> dict[str, int | None]:
-    named = set(DISTURBANCES[drift].causes)
-    rules = {
-        "ours": [bool(named & set(week.alarm)) for week in seen],
-        "preset": [bool(week.preset) for week in seen],
-        "psi_above_.2": [any(week.psi) for week in seen],
-    }
-    return {rule: next((week for week, alarm in enumerate(said, 1) if alarm), None) for rule, said in rules.items()}
+def _peers(seen: list[Week]) -> dict[str, list[bool]]:
+    """What those say that name nothing, in the weeks in which they were asked."""
+    preset = [week.preset for week in seen if week.preset is not None]
+    return {"psi_above_.2": [any(week.psi) for week in seen]} | ({"preset": preset} if preset else {})
 
 
 def _named(seen: list[Week]) -> list[str]:
@@ -112,49 +156,63 @@ def _named(seen: list[Week]) -> list[str]:
 
 
 def results(found: list[Told]) -> Iterator[Result]:
-    """Of each case the share of weeks, or of seeds in time, and the median delay."""
-    calm = [one.alarms for one in found if one.case == "calm"]
-    shares = {rule: statistics.mean(one[rule] for one in calm) for rule in calm[0]}
+    """Of each case the share of weeks, or of markets in time, and the median delay; of peers where they were asked."""
+    shares = _of([one.alarms for one in found if one.case == "calm"], statistics.mean)
     yield Result("calm", "weeks_with_an_alarm", "share", shares.pop("ours"), shares)
     for drift, wrong in DISTURBANCES.items():
-        delays = [one.delay for one in found if one.case == drift]
-        in_time = {
-            rule: statistics.mean((one[rule] or PATIENCE + 1) <= wrong.within for one in delays) for rule in delays[0]
-        }
+        late = wrong.patience + 1
+        delays = [{rule: week or late for rule, week in one.delay.items()} for one in found if one.case == drift]
+        hit = [{rule: float(week <= wrong.within) for rule, week in one.items()} for one in delays]
+        in_time = _of(hit, statistics.mean)
         yield Result(drift, f"found_within_{wrong.within}", "share of markets", in_time.pop("ours"), in_time)
-        median = {
-            rule: float(statistics.median(one[rule] or PATIENCE + 1 for one in delays)) for rule in delays[0]
-        }  # fmt: skip
-        yield Result(drift, "delay", "weeks (median)", median.pop("ours"), median)
+        median = _of(delays, statistics.median)
+        yield Result(drift, "delay", f"weeks (median; {late}: not found)", median.pop("ours"), median)
+
+
+def _of(figures: Sequence[Mapping[str, float]], summary: Callable[[list[float]], float]) -> dict[str, float]:
+    """One figure of each rule, of the markets in which it was asked."""
+    return {
+        rule: float(summary([one[rule] for one in figures if rule in one]))
+        for rule in sorted({rule for one in figures for rule in one})
+    }
 
 
 def main(arguments: list[str] | None = None) -> int:
     asked = argparse.ArgumentParser(prog="python -m benchmarks.monitoring", description=__doc__.partition("\n")[0])
     asked.add_argument("--seeds", type=int, default=20, help="markets, from seed 1 on")
     asked.add_argument("--leads", type=int, default=LEADS_A_YEAR, help="new leads a year")
+    asked.add_argument("--large", type=int, default=LARGE, help="the same where only conversions can tell")
+    asked.add_argument("--preset", type=int, default=4, help="markets on which Evidently's preset is asked too")
     asked.add_argument("--processes", type=int, default=2)
     given = asked.parse_args(arguments)
+    if UNDER_WAY.is_dir():
+        console.print(f"going on with a run that was broken off; remove {UNDER_WAY} to begin anew", style="dim")
     found: list[Told] = []
     seeds = range(1, given.seeds + 1)
     with ProcessPoolExecutor(given.processes, mp_context=get_context("spawn")) as pool:
-        for done, part in enumerate(pool.map(told, seeds, [given.leads] * given.seeds), 1):
+        preset = [seed <= given.preset for seed in seeds]
+        sizes = [given.leads] * given.seeds, [given.large] * given.seeds
+        for done, part in enumerate(pool.map(told, seeds, *sizes, preset), 1):
             found += part
             console.print(f"{done} of {given.seeds} seeds", style="dim")
             for one in part:
                 console.print(f"  {one.case}: {'; '.join(one.causes) or 'nothing'}", style="dim")
     lines = list(results(found))
     table = Table(
-        title=f"{given.seeds} markets of {given.leads:,} leads a year; at most {FALSE_ALARMS:.0%} of calm weeks"
+        title=f"{given.seeds} markets of {given.leads:,} and {given.large:,} leads a year; "
+        f"at most {FALSE_ALARMS:.0%} of calm weeks"
     )
+    console.print(f"{sum(one.seconds for one in found):.0f} seconds of CPU time", style="dim")
     for heading in ("case", "metric", "unit", "ours", "preset", "PSI > .2"):
         table.add_column(heading, justify="left" if heading in ("case", "metric", "unit") else "right")
     for line in lines:
-        peers = [f"{line.peers[rule]:.2f}" for rule in ("preset", "psi_above_.2")]
+        peers = [f"{line.peers[rule]:.2f}" if rule in line.peers else "" for rule in ("preset", "psi_above_.2")]
         table.add_row(line.case, line.metric, line.unit, f"{line.ours:.3f}", *peers)
     console.print(table)
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    kept = [asdict(line) for line in lines] + [{"case": one.case, "seed": one.seed, **asdict(one)} for one in found]
+    kept = [asdict(line) for line in lines] + [asdict(one) for one in found]
     RESULTS.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    shutil.rmtree(UNDER_WAY)
     return 0
 
 

@@ -7,16 +7,23 @@ line: so they share the champion, and what came in before.
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice, takewhile
 from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
 
 from data.events import MICROS_PER_DAY, parse_instant
 from data.log import EventLog
 from data.parse import judge
 from data.simulator import simulate
-from data.simulator.market import START
+from data.simulator.market import START, Drift, Market
+from data.simulator.people import settle
+from data.simulator.run import tell
 from data.sources import open_source
 from data.store import Store
 from training.bundle import Bundle
@@ -65,29 +72,41 @@ def watched(
 
 
 def disturbed(
-    folder: Path, calm: Watched, drifts: Sequence[str], *, seed: int, week: int, weeks: int,
-    leads_a_year: int = LEADS_A_YEAR,
-) -> Iterator[tuple[str, Watched]]:  # fmt: skip
+    folder: Path, calm: Watched, drifts: Sequence[Drift], *, seed: int, week: int, weeks: int,
+    leads_a_year: int = LEADS_A_YEAR, told: Mapping[Drift, int] = MappingProxyType({}),
+) -> Iterator[tuple[Drift, Watched]]:  # fmt: skip
     """The same market with each drift from the end of a week on, one after another.
 
     folder, calm : of `watched` with the same seed, weeks and leads
+    told         : of some drifts, the week with which the story breaks off; of the others, the last
     """
     days, since = LEARNED_DAYS + 7 * weeks, LEARNED_DAYS + 7 * week
+    leads = round(leads_a_year * days / LEARNED_DAYS)
     calmly, shared, begun, events = (folder / name for name in ("calm.ndjson", "shared.db", "begun.db", "drift.ndjson"))
     before = START + since * MICROS_PER_DAY
     with calmly.open("rb") as lines:
         alike = sum(1 for _ in takewhile(lambda line: _received(line) < before, lines))
-    _ingest(calmly, calm.book, shared, 0, alike)
+    shutil.copy(folder / "calm.db", shared)
+    _forget(shared, before)
     for drift in drifts:
-        simulate(
-            events, leads=round(leads_a_year * days / LEARNED_DAYS), days=days, seed=seed, drift=drift, drift_day=since
-        )
+        market = Market(drift, since)
+        people = settle(market, leads, days, np.random.default_rng((seed, 0)))
+        with events.open("wb") as stream:
+            until = LEARNED_DAYS + 7 * told.get(drift, weeks)
+            tell(market, people, until, seed, stream, leads_a_day=leads / days)
         _check_alike(calmly, events, alike)
         shutil.copy(shared, begun)
         _ingest(events, calm.book, begun, alike)
         yield drift, replace(calm, log=_scan(begun, calm.book))
         begun.unlink()
     shared.unlink()
+
+
+def _forget(store: Path, since: int) -> None:
+    """Take what became known later out of a store."""
+    with closing(sqlite3.connect(store)) as connection, connection:
+        for table in ("events", "traits"):
+            connection.execute(f"DELETE FROM {table} WHERE known_at >= ?", (since,))
 
 
 def _received(line: bytes) -> int:

@@ -5,28 +5,29 @@ A *cell* is a count a week that is modelled (the young leads of one source), a *
 all cells and weeks, because no model keeps its level for ever, its own *level* L, and the *season* S of the week. All
 three are gamma variables of mean 1, as uncertain as what was counted before leaves them. What a series counts until
 `LAG` weeks ago is learned from as the weeks go by, so a count is gamma-Poisson (negative binomial) around what is known
-by then, and so is the likelihood ratio that is summed up. Where sums are too large is found by living through weeks
-like these `PATHS` times, learning included.
+by then, and so is the likelihood ratio. Those of the newest weeks are summed up. Where sums are too large is found by
+living through weeks like these `PATHS` times, learning included.
 
 A worked example: 12 are expected a week and 6 come, week after week. At the ratio .6 each week adds
 ``6 log .6 + 12 * .4 = 1.7`` where the level is certain, less where it is not.
 
-Source: Page 1954 (CUSUM); Lucas 1985 (for Poisson counts); Hawkins 1987 (learning as it goes); Westfall and Young 1993
-(one error over all series); Shen et al. 2013 (limits that follow changing expectations)
+Source: Page 1954 (CUSUM); Lucas 1985 (for Poisson counts); Lai 1995 (of a window); Hawkins 1987 (learning as it goes);
+Westfall and Young 1993 (one error over all series); Shen et al. 2013 (limits that follow changing expectations)
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from data.log import Floats
+from data.log import Floats, Ints
 
 DOWN, UP = 0.6, 1.6
 """What the sums look for: so many times as many as expected. Levels from about .8 to 1.3 let both sums fall."""
 LATER = 100.0
 """Shape of the later factor: one champion in three is off by more than a tenth."""
 LAG = 6
-"""Weeks of which no level is learned yet: they may be what is to be found."""
+"""Weeks of which no level is learned yet: they may be what is to be found. Sums are of these at most, lest a level that
+is off by a little add up for ever and limits have to make room for it."""
 PATHS = 2_000
 _HIGH, _FLOOR = 0.98, 1.0
 """Limits follow this quantile of the sums of each week, never below the floor."""
@@ -75,10 +76,12 @@ class Known:
 
 @dataclass(frozen=True)
 class Sums:
-    """(t, s) sums towards less (`down`) and more (`up`), their limits, and what each count was held against."""
+    """(t, s) sums towards less (`down`) and more (`up`), when that began, their limits, and what was known."""
 
     down: Floats
     up: Floats
+    down_began: Ints
+    up_began: Ints
     down_limit: Floats
     up_limit: Floats
     known: Known
@@ -94,7 +97,15 @@ def watch(observed: Floats, control: Control, *, alarms: float, seed: int) -> Su
     known = learned(counted, control)
     down, up = sums(counted, known)
     down_limit, up_limit = limits(control, alarms=alarms, seed=seed)
-    return Sums(down, up, down_limit, up_limit, known)
+    return Sums(
+        down=down,
+        up=up,
+        down_began=began(log_ratio(counted, known, DOWN)),
+        up_began=began(log_ratio(counted, known, UP)),
+        down_limit=down_limit,
+        up_limit=up_limit,
+        known=known,
+    )
 
 
 def learned(counted: Floats, control: Control) -> Known:
@@ -126,26 +137,35 @@ def log_ratio(counted: Floats, known: Known, ratio: float) -> Floats:
 
 
 def cumulated(steps: Floats) -> Floats:
-    """(..., t, s) ``max(0, sum so far + step)``, week by week.
+    """(..., t, s) the largest sum of the newest steps, of `LAG` weeks at most; 0 where all are below.
 
     >>> cumulated(np.array([[1.0], [-3.0], [2.0]]))[:, 0].tolist()
     [1.0, 0.0, 2.0]
     """
-    found = np.empty_like(steps)
-    reached = np.zeros((*steps.shape[:-2], steps.shape[-1]))
-    for week in range(steps.shape[-2]):
-        reached = np.maximum(reached + steps[..., week, :], 0.0)
-        found[..., week, :] = reached
+    newest, found = np.zeros_like(steps), np.zeros_like(steps)
+    for _ in range(LAG):
+        newest[..., 1:, :] = newest[..., :-1, :]
+        newest[..., :1, :] = 0.0
+        newest += steps
+        np.maximum(found, newest, out=found)
     return found
 
 
-def began(path: Floats) -> int:
-    """The week after a sum was last zero: the estimate of when a change began (Page 1954).
+def began(steps: Floats) -> Ints:
+    """(t, s) the week after ``max(0, sum so far + step)`` was last 0: the estimate of when a change began (Page 1954).
 
-    >>> began(np.array([0.0, 1.0, 0.0, 0.5, 2.0])), began(np.array([1.0, 2.0]))
-    (3, 0)
+    It may lie before the weeks that a sum is of.
+
+    >>> began(np.array([[1.0], [-3.0], [2.0]]))[:, 0].tolist(), began(np.array([[1.0], [2.0]]))[:, 0].tolist()
+    ([0, 2, 2], [0, 0])
     """
-    return int(np.flatnonzero(np.append(0.0, path) == 0)[-1])
+    found = np.empty(steps.shape, dtype=np.int64)
+    reached, first = np.zeros(steps.shape[1]), np.zeros(steps.shape[1], dtype=np.int64)
+    for week, step in enumerate(steps):
+        reached = np.maximum(reached + step, 0.0)
+        first = np.where(reached > 0, first, week + 1)
+        found[week] = first
+    return found
 
 
 def drawn(control: Control, *, paths: int, seed: int) -> Floats:

@@ -24,7 +24,7 @@ from data.log import EventLog, Floats, Ints
 from features import compute
 from monitoring import psi
 from monitoring.chance import WEEK
-from monitoring.thresholds import Compared, Sample, Thresholds, calibrate
+from monitoring.thresholds import Compared, Resampling, Sample, Thresholds, calibrate
 from training.bundle import Bundle
 from training.landmarks import Landmarks
 from veraison.playbook import Monitoring
@@ -183,6 +183,7 @@ def compare(
     seed: int,
     past: Sequence[Compared] = (),
     reference: Reference | None = None,
+    drawn: Resampling | None = None,
     threads: int = 2,
 ) -> Drift:
     """Compare a chunk with the bundle's reference and write Evidently's report.
@@ -190,7 +191,7 @@ def compare(
     chunk     : landmarks of the newest days; where nothing is comparable the comparison is empty and there is no report
     html      : the report, replaced; None for none
     past      : what the chunks before the champion's snapshot came to, of `history`
-    reference : the bundle's, where the caller has it already
+    reference : the bundle's, where the caller has it already; drawn : the same, resampled
     """
     reference = reference_of(bundle, threads) if reference is None else reference
     leads = len(np.unique(chunk.pairs.lead))
@@ -201,9 +202,8 @@ def compare(
     recent = chunk[now]
     places = reference.places(recent.features, recent.probability)
     index = psi.index(psi.counts(reference.sample.places[before]), psi.counts(places))
-    limits = calibrate(
-        reference.sample, recent.pairs.day, rules.recent_days, list(past), alpha=rules.false_alarms, seed=seed
-    )
+    drawn = Resampling(reference.sample, rules.recent_days, seed=seed) if drawn is None else drawn
+    limits = calibrate(drawn, recent.pairs.day, past, alpha=rules.false_alarms)
     limit = limits.limits()
     moved = recent.points.mean(axis=0) - reference.points[before].mean(axis=0)
     if html is not None:

@@ -9,12 +9,13 @@ season  the same for the week a year earlier and its neighbours, of conversions 
 known   the part of a week's outcomes that can be known by now, by how late others became known
 
 each as uncertain as the counts behind it (`monitoring.cusum.Control`). Acceptances by sales are watched beside
-conversions where the playbook names them: they come earlier and there are more of them, so a source that sends worse
-leads shows there first.
+conversions where the playbook names them: they come earlier and there are more of them. A source that sends worse leads
+shows in both, and in its young leads only, so both of those are one count there.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from scipy.stats import gamma, nbinom
 from data.events import isoformat
 from data.log import EventLog, Floats, Ints
 from monitoring import cusum
-from monitoring.cusum import Control
+from monitoring.cusum import LATER, Control
 from monitoring.weeks import EVENTS, WEEK, Weeks, completeness, outcomes, weekly
 from training.bundle import Bundle
 from training.landmarks import Bools
@@ -33,11 +34,14 @@ from veraison.playbook import Playbook
 ALL = "all"
 YEAR = 52
 """Weeks: so many are looked back to, and at most so many are judged."""
-ALARMS = 0.15
-"""The chance that in a year without change any sum passes its limit. An alarm in control lasts about five weeks, so
-that 1 to 2 % of weeks are in alarm."""
+ALARMS = 0.3
+"""The chance that in a year without change any sum passes its limit, where the champion's level on later leads is as
+uncertain as is assumed. It stays beyond for some three weeks, so that 1.6 % of weeks are in alarm."""
 QUARTER = 13
 """Of that chance a 52nd is spent a week, those of the first quarter at once."""
+YOUNG_DAYS = (28, 56, 112)
+"""A source is judged by its leads of at most the first of these ages in which half of all outcomes come, or the last:
+what has changed about it shows in those it sends now."""
 FEWEST = 10.0
 """Outcomes that a source's young leads had to expect in the year before the snapshot to be watched by itself."""
 PRIOR = 10.0
@@ -54,12 +58,15 @@ _TINY = 1e-9
 class Series:
     """(t,) one series: all leads, or the young leads of a source, and one kind of outcome.
 
+    A source's sums and limits are those of both kinds of outcome together.
+
     name             : `ALL` or the source
     event            : ``converted`` or ``ready``
     expected         : by the champion, corrected by level, season and what can be known yet
     promised         : the same without the level: what its chances say
     low, high        : 95 % interval of the count in control
     down, up         : sums of evidence for fewer, for more; an alarm where they pass their limits
+    *_began          : the week in which what they show began, as far as can be estimated
     """
 
     name: str
@@ -71,6 +78,8 @@ class Series:
     high: Floats
     down: Floats
     up: Floats
+    down_began: Ints
+    up_began: Ints
     down_limit: Floats
     up_limit: Floats
 
@@ -93,20 +102,21 @@ class Series:
         return float(shape / rate), float(low), float(high)
 
     @property
-    def broken(self) -> bool:
-        """Whether the promise is broken, and not only the habit of the year before the champion learned."""
-        _, low, high = self.ratio(self.since)
-        return not low <= 1.0 <= high
-
-    @property
     def excess(self) -> float:
         """How many times its limit the higher of the two sums is."""
         return float(max(self.down[-1] / self.down_limit[-1], self.up[-1] / self.up_limit[-1]))
 
     @property
+    def off(self) -> float:
+        """How far what was observed since then lies from what was expected, in standard deviations of a Poisson."""
+        expected = float(self.expected[self.since :].sum())
+        missed = float(self.observed[self.since :].sum()) - expected
+        return abs(missed) / math.sqrt(max(expected, _TINY))
+
+    @property
     def since(self) -> int:
         """The week in which what it sees began, as far as can be estimated."""
-        return cusum.began(self.up if self.direction == "more" else self.down)
+        return int((self.up_began if self.direction == "more" else self.down_began)[-1])
 
 
 @dataclass(frozen=True)
@@ -122,12 +132,17 @@ class Conversions:
 
     @property
     def alarms(self) -> list[Series]:
-        """The series in alarm, of each name the one that is furthest beyond its limit."""
-        found: dict[str, Series] = {}
-        for one in self.series:
-            if one.direction and (one.name not in found or one.excess > found[one.name].excess):
-                found[one.name] = one
-        return list(found.values())
+        """The series in alarm, of each name the one that is furthest beyond its limit, or furthest off."""
+        alarmed = [one for one in self.series if one.direction]
+        mostly = sorted(alarmed, key=lambda one: (one.excess, one.off))
+        furthest = {one.name: one for one in mostly}
+        return [furthest[name] for name in dict.fromkeys(one.name for one in alarmed)]
+
+    def broken(self, alarm: Series) -> bool:
+        """Whether the promise of what is in alarm is broken, and not only the habit of the year before the snapshot."""
+        together = [one for one in self.series if one.name == alarm.name and one.direction]
+        ranges = [one.ratio(alarm.since) for one in together]
+        return any(not low <= 1.0 <= high for _, low, high in ranges)
 
     def onset(self, series: Series) -> int:
         """When what a series sees began, as far as can be estimated, microseconds UTC."""
@@ -185,65 +200,90 @@ def judge(
     chance = np.where(possible, weeks.scored.chance, 0.0)
     known = np.maximum(completeness(log, playbook, weeks.starts, as_of), _TINY)
     names, cell = _cells(weeks, chance, slice(max(past - YEAR, 0), past))
-    counted = [_counted(weeks, cell, len(names), happened[:, place]) for place in range(len(EVENTS))]
-    promised = [
-        _counted(weeks, cell, len(names), chance[:, place]) * known[:, place, None] for place in range(len(EVENTS))
-    ]
-    season, share = _seasons(counted, promised, past, np.arange(first, newest) - YEAR)
-    member = np.concatenate([np.ones((1, len(names))), np.eye(len(names))[1:]])
     events = EVENTS[: 2 if playbook.has_readiness else 1]
-    alarms = ALARMS * min(max(newest - first, QUARTER), YEAR) / YEAR / len(events)
-    series = []
-    for place, event in enumerate(events):
-        learned = slice(max(past - YEAR, 0), past)
-        due = promised[place][first:newest] * season[:, None]
-        past_level = _past_level(counted[place][learned], promised[place][learned])
-        level, shape, later = _since(levels, event, names, *past_level)
-        control = Control(np.maximum(due * level, _TINY), shape, share, member, later)
-        found = cusum.watch(counted[place][first:newest], control, alarms=alarms, seed=playbook.training.seed)
-        series += _series(event, names, counted[place][first:newest] @ member.T, due @ member.T, found)
-    order = sorted(range(len(series)), key=lambda one: (one % len(names) > 0, one // len(names)))
-    return Conversions(weeks.starts[first:], [series[one] for one in order])
+    counted, promised = [], []
+    for place in range(len(events)):
+        counted.append(_counted(weeks, cell, len(names), happened[:, place]))
+        promised.append(_counted(weeks, cell, len(names), chance[:, place]) * known[:, place, None])
+    season, share = _seasons(counted, promised, past, np.arange(first, newest) - YEAR)
+    year, now = slice(max(past - YEAR, 0), past), slice(first, newest)
+    happening, expecting = np.concatenate(counted, axis=1), np.concatenate(promised, axis=1)
+    level, shape, later = _levels(happening[year], expecting[year], events, names, levels)
+    due = expecting[now] * season[:, None]
+    control = Control(np.maximum(due * level, _TINY), shape, share, _together(len(names), len(events)), later)
+    alarms = ALARMS * min(max(newest - first, QUARTER), YEAR) / YEAR
+    found = cusum.watch(happening[now], control, alarms=alarms, seed=playbook.training.seed)
+    return Conversions(weeks.starts[first:], _series(events, names, happening[now], due, control, found))
 
 
-def _past_level(counted: Floats, promised: Floats) -> tuple[Floats, Floats, float]:
-    """(c,) the level of each cell in (t, c) weeks, the gamma shape of what is known of it, and the level of all."""
-    shape = PRIOR + counted.sum(axis=0)
-    return shape / (PRIOR + promised.sum(axis=0)), shape, (PRIOR + counted.sum()) / (PRIOR + promised.sum())
-
-
-def _since(
-    levels: Sequence[Level], event: str, names: list[str], level: Floats, shape: Floats, of_all: float
+def _levels(
+    counted: Floats, promised: Floats, events: tuple[str, ...], names: list[str], levels: Sequence[Level]
 ) -> tuple[Floats, Floats, float]:
-    """Level and gamma shape of each cell, and the shape of what all share, once the champion was set to levels.
+    """(c,) the level of each cell in (t, c) weeks, the gamma shape of what is known of it, and that of what all share.
 
-    What a level was learned from says where its cell stands, so what the year before the snapshot said is over for it.
+    What a level of the champion was learned from says where its cells stand: what the year before said is over.
     """
-    level, shape, later = level.copy(), shape.copy(), cusum.LATER
+    shape, rate = PRIOR + counted.sum(axis=0), PRIOR + promised.sum(axis=0)
+    found, later = shape / rate, LATER
     for one in levels:
-        if one.event != event:
+        if one.event not in events:
             continue
+        cells = slice(events.index(one.event) * len(names), (events.index(one.event) + 1) * len(names))
         if one.name == ALL:
-            level, later = level / of_all, min(later, PRIOR + one.observed)
+            found[cells] *= (PRIOR + promised[:, cells].sum()) / (PRIOR + counted[:, cells].sum())
+            later = min(later, OPTIMISM + one.observed)
         elif (name := one.name.partition("=")[2]) in names:
-            cell = names.index(name)
-            level[cell], shape[cell] = 1.0, PRIOR + one.observed
-    return level, shape, later
+            cell = cells.start + names.index(name)
+            found[cell], shape[cell] = 1.0, OPTIMISM + one.observed
+    return found, shape, later
 
 
-def _series(event: str, names: list[str], observed: Floats, due: Floats, found: cusum.Sums) -> list[Series]:
-    mean, shape = found.known.mean, found.known.shape
-    low, high = (nbinom.ppf(level, shape, shape / (shape + mean)) for level in (0.025, 0.975))
-    columns = (mean, observed, due, low, high, found.down, found.up, found.down_limit, found.up_limit)
-    return [Series(name, event, *(column[:, place] for column in columns)) for place, name in enumerate(names)]
+def _together(names: int, events: int) -> Floats:
+    """(events + sources, cells) what is watched: of all leads each kind of outcome, of each source both together."""
+    every = np.kron(np.eye(events), np.ones((1, names)))
+    return np.concatenate([every, np.tile(np.eye(names)[1:], (1, events))])
+
+
+def _series(
+    events: tuple[str, ...], names: list[str], observed: Floats, due: Floats, control: Control, found: cusum.Sums
+) -> list[Series]:
+    """All leads first, then sources, each kind of outcome by itself; what is watched together has the same sums."""
+    alone = np.concatenate([control.member[: len(events)], np.eye(len(control.level))])
+    counted, promised = observed @ alone.T, due @ alone.T
+    known = cusum.learned(counted, replace(control, member=alone))
+    low, high = (nbinom.ppf(part, known.shape, known.shape / (known.shape + known.mean)) for part in (0.025, 0.975))
+    series = []
+    for kind, event in enumerate(events):
+        for place, name in enumerate(names):
+            own = len(events) + kind * len(names) + place if place else kind
+            watched = len(events) + place - 1 if place else kind
+            one = Series(
+                name=name,
+                event=event,
+                expected=known.mean[:, own],
+                observed=counted[:, own],
+                promised=promised[:, own],
+                low=low[:, own],
+                high=high[:, own],
+                down=found.down[:, watched],
+                up=found.up[:, watched],
+                down_began=found.down_began[:, watched],
+                up_began=found.up_began[:, watched],
+                down_limit=found.down_limit[:, watched],
+                up_limit=found.up_limit[:, watched],
+            )
+            series.append(one)
+    return sorted(series, key=lambda one: one.name != ALL)
 
 
 def _cells(weeks: Weeks, chance: Floats, past: slice) -> tuple[list[str], Ints]:
     """`ALL` and the sources that can be watched by themselves; and (n,) each score's cell, 0 for all the others."""
-    scored = weeks.scored
-    mine = scored.young & (scored.source >= 0)
-    before = mine & (scored.week >= past.start) & (scored.week < past.stop)
-    due = np.bincount(scored.source[before], np.nansum(chance[before], axis=1), len(weeks.sources))
+    scored, due = weeks.scored, np.nansum(chance, axis=1)
+    before = (scored.week >= past.start) & (scored.week < past.stop)
+    half = due[before].sum() / 2
+    young = next((days for days in YOUNG_DAYS if due[before & (scored.age <= days)].sum() >= half), YOUNG_DAYS[-1])
+    mine = (scored.age <= young) & (scored.source >= 0)
+    due = np.bincount(scored.source[before & mine], due[before & mine], len(weeks.sources))
     kept = np.flatnonzero(due >= FEWEST)
     place = np.zeros(len(weeks.sources) + 1, dtype=np.int64)
     place[kept] = np.arange(1, len(kept) + 1)

@@ -18,7 +18,7 @@ from monitoring.chance import Usual
 from monitoring.drift import Drift, Reference, Scored
 from monitoring.quality import NOTHING, Quality
 from monitoring.sources import Contacts
-from monitoring.thresholds import Compared
+from monitoring.thresholds import Compared, Resampling
 from monitoring.volumes import Arrivals, Numbers, Structure
 from training.bundle import Bundle
 from training.landmarks import Landmarks
@@ -29,11 +29,23 @@ PAST_DAYS, PAST_ROWS = 364, 60_000
 
 
 @dataclass(frozen=True)
+class Usually:
+    """What the champion learned from, and how far chunks lay from it by then.
+
+    reference, drawn : None where the champion has none; `drawn` is shared by all moments
+    past             : the chunks that ended before the snapshot, held against the reference
+    """
+
+    reference: Reference | None
+    drawn: Resampling | None
+    past: Sequence[Compared]
+
+
+@dataclass(frozen=True)
 class Inputs:
     """A log as the champion sees it, up to a moment.
 
     scored   : landmarks since a moment before the snapshot
-    past     : the chunks that ended before the snapshot, held against the reference
     snapshot : microseconds UTC, what the champion learned from was known before it
     refused  : what could become no event
     """
@@ -41,9 +53,8 @@ class Inputs:
     log: EventLog
     playbook: Playbook
     champion: Bundle
-    reference: Reference | None
+    usual: Usually
     scored: Scored
-    past: Sequence[Compared]
     seen: Arrivals
     leads: Contacts
     snapshot: int
@@ -71,35 +82,41 @@ class Seen:
 
 def gather(
     log: EventLog, playbook: Playbook, champion: Bundle, pairs: Landmarks, *, snapshot: int, at: int, since: int,
-    threads: int = 2, refused: Refused = NOTHING,
+    usual: Usually | None = None, threads: int = 2, refused: Refused = NOTHING,
 ) -> Inputs:  # fmt: skip
     """Score once all that questions at moments up to `at` need.
 
-    pairs   : all landmarks before `at`
-    since   : microseconds UTC; from here on everything is scored
+    pairs : all landmarks before `at`
+    since : microseconds UTC; from here on everything is scored
+    usual : of the same champion, snapshot and past, where the caller has it already
     refused : what could become no event before `at`
     """
-    rules, seed = playbook.monitoring, playbook.training.seed
-    early = pairs[(pairs.as_of < snapshot) & (pairs.as_of >= snapshot - PAST_DAYS * MICROS_PER_DAY)]
-    if len(early) > PAST_ROWS:
-        who = np.random.default_rng(seed).random(len(log.leads)) < PAST_ROWS / len(early)
-        early = early[who[early.lead]]
-    reference = drift.reference_of(champion, threads)
-    past: list[Compared] = []
-    if reference is not None:
-        past = drift.history(reference, drift.score_pairs(log, champion, early, threads), snapshot, rules, seed)
     return Inputs(
         log=log,
         playbook=playbook,
         champion=champion,
-        reference=reference,
+        usual=usual or _usually(log, playbook, champion, pairs, snapshot, threads),
         scored=drift.score_pairs(log, champion, pairs[pairs.as_of >= since], threads),
-        past=past,
         seen=volumes.arrivals(log, at),
-        leads=sources.contacts(log, rules.source, at),
+        leads=sources.contacts(log, playbook.monitoring.source, at),
         snapshot=snapshot,
         refused=refused,
     )
+
+
+def _usually(
+    log: EventLog, playbook: Playbook, champion: Bundle, pairs: Landmarks, snapshot: int, threads: int
+) -> Usually:
+    rules, seed = playbook.monitoring, playbook.training.seed
+    reference = drift.reference_of(champion, threads)
+    if reference is None:
+        return Usually(None, None, [])
+    early = pairs[(pairs.as_of < snapshot) & (pairs.as_of >= snapshot - PAST_DAYS * MICROS_PER_DAY)]
+    if len(early) > PAST_ROWS:
+        who = np.random.default_rng(seed).random(len(log.leads)) < PAST_ROWS / len(early)
+        early = early[who[early.lead]]
+    past = drift.history(reference, drift.score_pairs(log, champion, early, threads), snapshot, rules, seed)
+    return Usually(reference, Resampling(reference.sample, rules.recent_days, seed=seed), past)
 
 
 def look(watched: Inputs, at: int, html: Path | None, *, threads: int = 2) -> Seen:
@@ -110,8 +127,8 @@ def look(watched: Inputs, at: int, html: Path | None, *, threads: int = 2) -> Se
     seen, leads = watched.seen.before(at), watched.leads.before(at)
     return Seen(
         drift=drift.compare(
-            watched.champion, chunk, html, rules=rules, seed=watched.playbook.training.seed, past=watched.past,
-            reference=watched.reference, threads=threads,
+            watched.champion, chunk, html, rules=rules, seed=watched.playbook.training.seed,
+            past=watched.usual.past, reference=watched.usual.reference, drawn=watched.usual.drawn, threads=threads,
         ),
         changed=volumes.structure(
             watched.log, seen, watched.playbook, watched.champion.feature_set, snapshot=snapshot

@@ -233,7 +233,7 @@ def unexpected(found: Conversions | None) -> list[Cause]:
             "onset": isoformat(onset),
         }
         name = one.name if one.name == ALL else f"source={one.name}"
-        causes.append(Cause("conversions", name, one.broken, numbers))
+        causes.append(Cause("conversions", name, found.broken(one), numbers))
     return causes
 
 

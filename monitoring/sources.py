@@ -3,7 +3,7 @@
 A source is a category of the trait that the playbook names (``monitoring.source``). A source that brings nothing any
 more is the commonest fault of all: a form that broke, a campaign that nobody paid for, a connection that expired.
 
-Worked example: every fifth lead is of "Webinar", and never were there more than four days without one. For nine days
+Worked example: every fifth lead is of "Webinar", and never did others bring more than thirty without one. For nine days
 there has been none, while sixty other leads came: fifteen were to be expected, and none came by chance with
 ``(4/5) ** 60``, one in a million.
 """
@@ -21,9 +21,10 @@ HISTORY_DAYS = 182
 LEAST_LEADS = 8
 """A source with fewer leads in that time has no usual pace."""
 PAUSE = 1.25
-"""Where a source is silent, the pause is so many times the longest before it (lists are bought once a month) ..."""
+"""Where a source is silent, the pause is so many times the longest before it (lists are bought once a month). It is
+counted in the leads that others brought meanwhile, so that Christmas is no long pause ..."""
 LEAST_PAUSE_DAYS = 5
-"""... and at least so long: no weekend with holidays."""
+"""... and at least so many days: no weekend with holidays."""
 
 Numbers = dict[str, Any]
 
@@ -86,8 +87,8 @@ def _silent(seen: Contacts, level: float) -> dict[str, Numbers]:
         last = int(known[rows[-1]])
         share = len(rows) / (rows[-1] + 1)
         others = len(known) - int(rows[-1]) - 1
-        pause = max(PAUSE * float(np.diff(known[rows]).max()), LEAST_PAUSE_DAYS * MICROS_PER_DAY)
-        if share < 1 and others * -np.log1p(-share) > -np.log(level / len(watched)) and seen.at - last > pause:
+        long = others > PAUSE * int(np.diff(rows).max()) and seen.at - last > LEAST_PAUSE_DAYS * MICROS_PER_DAY
+        if long and share < 1 and others * -np.log1p(-share) > -np.log(level / len(watched)):
             missed = round(others * share / (1 - share))
             found[f"{seen.trait}={seen.names[code]}"] = {"last": isoformat(last), "missed": missed}
     return found

@@ -15,6 +15,7 @@ Each index is divided by one that is seldom exceeded, so that columns can be com
 critical value, which an undisturbed chunk exceeds with chance `alpha`, however many columns there are.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,8 +31,13 @@ SELDOM = 0.95
 index is mostly small and now and then large, and its mean would say little of that."""
 DRAWS = 400
 """Chunks drawn from the reference."""
+STEP = 1.1
+"""Chunks are drawn in sizes so many times one another; an index of the nearest size is scaled by what sampling
+makes of the difference."""
 LEAST_PAST = 8
 """With fewer past chunks than this, sampling alone sets the thresholds."""
+
+Floats32 = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -80,58 +86,103 @@ class Thresholds:
         return found
 
 
-def calibrate(
-    sample: Sample, day: Ints, recent_days: int, past: list[Compared], *, alpha: float, seed: int, draws: int = DRAWS
-) -> Thresholds:
+class Resampling:
+    """Chunks drawn from a sample by lead, each held against a sample drawn from it too.
+
+    What costs time is drawing and counting, which depend on a chunk by the number of its leads only. So it is done for
+    sizes `STEP` apart, each landmark day by itself, and shared by all chunks that are asked about.
+    """
+
+    def __init__(self, sample: Sample, recent_days: int, *, seed: int, draws: int = DRAWS) -> None:
+        """recent_days : how many days a chunk is long."""
+        self.sample = sample
+        self._recent, self._seed, self._draws = recent_days, seed, draws
+        self._days = np.unique(sample.day)
+        self._lead = np.unique(sample.lead, return_inverse=True)[1]
+        self._order = np.argsort(self._lead, kind="stable")
+        self._first = np.searchsorted(self._lead[self._order], np.arange(self._lead.max() + 2))
+        shifted = sample.places + np.arange(sample.places.shape[1]) * WIDTH
+        self._used, bins = np.unique(shifted, return_inverse=True)
+        self._bins = bins.reshape(shifted.shape)
+        self._counted: dict[int | None, tuple[Floats32, Floats32]] = {}
+
+    def indices(self, day: Ints) -> Floats:
+        """(draws, c) indices of chunks of this size and mix of landmark days.
+
+        day : (n,) landmark days of the chunk, all of them in the sample
+        """
+        rows, span = len(self.sample.day), int(self.sample.day.max()) + self._recent
+        a_row = (len(self._first) - 1) / rows * span / self._recent
+        size = max(round(np.log(len(day) * a_row) / np.log(STEP)), 0)
+        share = np.array([(day == one).mean() for one in self._days], dtype=np.float32)
+        found = psi.index(self._mixed(None, share), self._mixed(size, share))
+        told: Floats = found * (1 / len(day) + 1 / rows) / (a_row / STEP**size + 1 / rows)
+        return told
+
+    def _mixed(self, size: int | None, share: Floats32) -> Floats:
+        """(draws, c, bins) of samples (size None) or of chunks, weighed to a mix of landmark days."""
+        if size not in self._counted:
+            self._counted[size] = self._count(self._samples() if size is None else self._chunks(size))
+        counted, rows = self._counted[size]
+        weight = np.where(rows > 0, share / np.maximum(rows, 1), 0)
+        found = np.zeros((self._draws, self.sample.places.shape[1] * WIDTH))
+        found[:, self._used] = np.einsum("kd,kdu->ku", weight, counted, optimize=True)
+        return found.reshape(self._draws, -1, WIDTH)
+
+    def _count(self, weight: Floats32) -> tuple[Floats32, Floats32]:
+        """(draws, days, used bins) and (draws, days): weights of each bin, and of all rows, of each landmark day."""
+        counted = np.empty((self._draws, len(self._days), len(self._used)), dtype=np.float32)
+        rows = np.empty(counted.shape[:2], dtype=np.float32)
+        for turn, day in enumerate(self._days):
+            mine = np.flatnonzero(self.sample.day == day)
+            there = np.zeros((len(mine), len(self._used)), dtype=np.float32)
+            there[np.arange(len(mine))[:, None], self._bins[mine]] = 1.0
+            counted[:, turn], rows[:, turn] = weight[:, mine] @ there, weight[:, mine].sum(axis=1)
+        return counted, rows
+
+    def _samples(self) -> Floats32:
+        """(draws, m) how often each row is in samples of as many leads as there are."""
+        rng, leads = np.random.default_rng(self._seed), len(self._first) - 1
+        found = np.empty((self._draws, len(self._lead)), dtype=np.float32)
+        for draw in range(self._draws):
+            found[draw] = np.bincount(rng.integers(leads, size=leads), minlength=leads)[self._lead]
+        return found
+
+    def _chunks(self, size: int) -> Floats32:
+        """(draws, m) how often each row is in chunks of ``STEP**size`` leads, each born at a random moment."""
+        rng, day = np.random.default_rng((self._seed, size)), self.sample.day
+        span = int(day.max()) + self._recent
+        found = np.empty((self._draws, len(day)), dtype=np.float32)
+        for draw in range(self._draws):
+            who = rng.integers(len(self._first) - 1, size=round(STEP**size))
+            rows, turn = _rows_of(who, self._first)
+            rows, until = self._order[rows], (rng.random(len(who)) * span)[turn]
+            inside = (day[rows] < until) & (day[rows] >= until - self._recent)
+            found[draw] = np.bincount(rows[inside], minlength=len(day))
+        return found
+
+
+def calibrate(drawn: Resampling, day: Ints, past: Sequence[Compared], *, alpha: float) -> Thresholds:
     """Thresholds for a chunk with landmarks of these days.
 
-    day         : (n,) landmark days of the chunk, all of them in the sample
-    recent_days : how many days the chunk is long
-    past        : chunks of the history before the champion learned
-    alpha       : in ]0; 1[
+    drawn : of the reference
+    day   : (n,) landmark days of the chunk, all of them in the reference
+    past  : chunks of the history before the champion learned
+    alpha : in ]0; 1[
     """
-    drawn = resampled(sample, day, recent_days, draws=draws, seed=seed)
-    size = 1 / len(day) + 1 / len(sample.day)
+    indices = drawn.indices(day)
+    size = 1 / len(day) + 1 / len(drawn.sample.day)
     # At least what a column of two bins has: one that never varied, or has a rare value, has no scale of its own.
-    mean = np.maximum(drawn.mean(axis=0), size)
-    chance = np.maximum(np.quantile(drawn, SELDOM, axis=0), size * stats.chi2.ppf(SELDOM, 1))
-    wander, column, score = np.ones_like(chance), *_critical(drawn / chance, alpha)
+    mean = np.maximum(indices.mean(axis=0), size)
+    chance = np.maximum(np.quantile(indices, SELDOM, axis=0), size * stats.chi2.ppf(SELDOM, 1))
+    wander, column, score = np.ones_like(chance), *_critical(indices / chance, alpha)
     if len(past) >= LEAST_PAST:
-        indices = np.array([one.psi * size / (1 / one.rows + 1 / one.reference) for one in past])
-        wander = np.maximum(1.0, indices.mean(axis=0) / mean)
-        scaled = indices / chance
+        wandered = np.array([one.psi * size / (1 / one.rows + 1 / one.reference) for one in past])
+        wander = np.maximum(1.0, wandered.mean(axis=0) / mean)
+        scaled = wandered / chance
         largest = _far(scaled[:, :-1] / wander[:-1], alpha), _far(scaled[:, -1:] / wander[-1], alpha)
         column, score = max(column, largest[0]), max(score, largest[1])
     return Thresholds(chance * wander, column, score, len(past), alpha)
-
-
-def resampled(sample: Sample, day: Ints, recent_days: int, *, draws: int, seed: int) -> Floats:
-    """(draws, c) indices of chunks drawn from the sample, against samples drawn from it too."""
-    rng = np.random.default_rng(seed)
-    lead = np.unique(sample.lead, return_inverse=True)[1]
-    order = np.argsort(lead, kind="stable")
-    first = np.searchsorted(lead[order], np.arange(lead.max() + 2))
-    span = int(sample.day.max()) + recent_days
-    wanted = round(len(day) * len(first[:-1]) / len(lead) * span / recent_days)
-    chunk, other = (np.empty((draws, len(lead)), dtype=np.float32) for _ in range(2))
-    for draw in range(draws):
-        who = rng.integers(len(first) - 1, size=max(wanted, 1))
-        rows, turn = _rows_of(who, first)
-        rows, until = order[rows], (rng.random(len(who)) * span)[turn]
-        inside = (sample.day[rows] < until) & (sample.day[rows] >= until - recent_days)
-        chunk[draw] = np.bincount(rows[inside], minlength=len(lead))
-        whole = np.bincount(rng.integers(len(first) - 1, size=len(first) - 1), minlength=len(first) - 1)
-        other[draw] = whole[lead]
-    for weight, total in ((chunk, len(day)), (other, len(lead))):
-        _mix(weight, sample.day, day, total)
-    used, place = np.unique(sample.places + np.arange(sample.places.shape[1]) * WIDTH, return_inverse=True)
-    bins = np.zeros((len(lead), len(used)), dtype=np.float32)
-    bins[np.arange(len(lead))[:, None], place.reshape(sample.places.shape)] = 1.0
-    both = np.zeros((2, draws, sample.places.shape[1] * WIDTH))
-    for side, weight in zip(both, (other, chunk), strict=True):
-        side[:, used] = weight @ bins
-    before, now = both.reshape(2, draws, sample.places.shape[1], WIDTH)
-    return psi.index(before, now)
 
 
 def _rows_of(who: Ints, first: Ints) -> tuple[Ints, Ints]:
@@ -140,15 +191,6 @@ def _rows_of(who: Ints, first: Ints) -> tuple[Ints, Ints]:
     turn = np.repeat(np.arange(len(who)), length)
     begin = np.repeat(first[who] - np.append(0, np.cumsum(length)[:-1]), length)
     return begin + np.arange(len(turn)), turn
-
-
-def _mix(weight: npt.NDArray[np.float32], of: Ints, day: Ints, total: int) -> None:
-    """Weigh rows so that each draw has `total` of them in the mix of landmark days asked for."""
-    for one in np.unique(of):
-        mine = of == one
-        there = weight[:, mine].sum(axis=1, keepdims=True)
-        share = float((day == one).mean()) * total
-        weight[:, mine] = np.where(there > 0, weight[:, mine] * share / np.maximum(there, 1), 0)
 
 
 def _critical(standard: Floats, alpha: float) -> tuple[float, float]:

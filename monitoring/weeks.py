@@ -20,8 +20,6 @@ from veraison.playbook import Playbook
 
 WEEK = 7 * MICROS_PER_DAY
 _MONDAY = 4 * MICROS_PER_DAY  # the epoch was a Thursday
-YOUNG_DAYS = 56
-"""A source is judged by its leads of at most this age: what has changed about it shows in those it sends now."""
 MOST_LEADS = 50_000
 """Of more leads so many, by chance, are scored week by week: what they lack in number would narrow no limit much."""
 DELAY_DAYS = 365
@@ -37,7 +35,7 @@ class Scored:
     week     : place of the week
     lead     : code in the log
     as_of    : microseconds UTC, the start of the week or the lead's creation plus a minute
-    young    : at most `YOUNG_DAYS` old
+    age      : days since the lead was known
     source   : place in the log's `trait_texts`, -1 where it is not known
     chance   : (n, 2) to convert, to become ready, in what is left of the week; NaN where it is ready already, or where
                readiness is conversion
@@ -46,7 +44,7 @@ class Scored:
     week: Ints
     lead: Ints
     as_of: Ints
-    young: Bools
+    age: Floats
     source: Ints
     chance: Floats
 
@@ -103,7 +101,7 @@ def weekly(log: EventLog, champion: Bundle, playbook: Playbook, *, since: int, u
         chance[:, 1] = np.nan
     row = compute.trait_rows(log, champion.feature_set, [playbook.monitoring.source], pairs.lead, pairs.as_of)[:, 0]
     text = np.append(log.trait_text, -1)[row].astype(np.int64)
-    return Weeks(starts, Scored(pairs.week, pairs.lead, pairs.as_of, pairs.young, text, chance), log.trait_texts)
+    return Weeks(starts, Scored(pairs.week, pairs.lead, pairs.as_of, pairs.age, text, chance), log.trait_texts)
 
 
 def _chances(champion: Bundle, features: Floats, as_of: Ints, left: Floats, threads: int) -> Floats:
@@ -198,7 +196,7 @@ class _Pairs:
     lead: Ints
     as_of: Ints
     started: Ints
-    young: Bools
+    age: Floats
     ready: Bools
 
 
@@ -228,6 +226,6 @@ def _pairs(log: EventLog, playbook: Playbook, starts: Ints) -> _Pairs:
         lead=lead[kept],
         as_of=as_of[kept],
         started=then.started[kept],
-        young=(as_of - birth)[kept] <= YOUNG_DAYS * MICROS_PER_DAY,
+        age=(as_of - birth)[kept] / MICROS_PER_DAY,
         ready=then.ready[kept] != NEVER,
     )

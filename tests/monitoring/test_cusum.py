@@ -30,14 +30,23 @@ def test_a_step_is_the_log_likelihood_ratio_of_negative_binomials(ratio: float, 
 def test_sums_of_certain_poisson_counts_are_those_of_a_slow_loop():
     rng = np.random.default_rng(3)
     counts, means = rng.poisson(4.0, 40), rng.uniform(2, 6, 40)
-    slow, reached = [], 0.0
-    for count, mean in zip(counts, means, strict=True):
-        reached = max(0.0, reached + poisson.logpmf(count, DOWN * mean) - poisson.logpmf(count, mean))
-        slow.append(reached)
+    steps = [
+        poisson.logpmf(count, DOWN * mean) - poisson.logpmf(count, mean)
+        for count, mean in zip(counts, means, strict=True)
+    ]
+    slow = [
+        max(0.0, *(sum(steps[first : week + 1]) for first in range(max(week - 5, 0), week + 1))) for week in range(40)
+    ]
     known = Known(means[:, None], np.full((40, 1), 1e9))
     down, _ = sums(counts[:, None].astype(float), known)
+    assert LAG == 6
     assert down[:, 0] == pytest.approx(slow, abs=1e-5)
-    assert began(down[:, 0]) == (max((week for week, one in enumerate(slow) if one == 0), default=-1) + 1)
+
+
+def test_what_began_longer_ago_than_a_sum_reaches_is_dated_nevertheless():
+    steps = np.array([-1.0, *[0.5] * (LAG + 9)])[:, None]
+    assert cumulated(steps)[-1, 0] == pytest.approx(LAG / 2)
+    assert began(steps)[-1, 0] == 1
 
 
 def test_a_level_is_learned_from_what_is_older_than_the_lag():
@@ -75,8 +84,22 @@ def test_limits_are_passed_as_seldom_as_asked_and_a_halved_level_passes_them():
     halved[12:] /= 2
     told = watch(halved.round(), control, alarms=0.2, seed=5)
     assert told.down[-1, 0] > told.down_limit[-1, 0]
-    assert began(told.down[:, 0]) in range(11, 15)
+    assert told.down_began[-1, 0] in range(11, 15)
 
 
 def test_a_sum_never_falls_below_zero():
     assert cumulated(np.array([[-1.0], [2.0], [-5.0], [1.0]]))[:, 0].tolist() == [0.0, 2.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_price_rise_at_a_firm_of_thirty_five_conversions_a_week_is_found_within_six_weeks(seed: int):
+    """Levels and season are known by a year's counts; half of what is expected comes from week 12 on."""
+    control = steady(18, 24.0, 11.0, level=600.0, season=300.0)
+    halved = control.mean.copy()
+    halved[12:] /= 2
+    counts = np.random.default_rng(seed).poisson(halved).astype(float)
+    found = watch(counts, control, alarms=0.5 * 18 / 52, seed=5)
+    beyond = found.down[:, 0] > found.down_limit[:, 0]
+    assert beyond[12:].any()
+    assert not beyond[:12].any()
+    assert found.down_began[-1, 0] in range(10, 15)

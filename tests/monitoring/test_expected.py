@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from data.events import Event, parse_instant
-from monitoring import policy
+from monitoring import expected, policy
 from monitoring.expected import ALL, Conversions, Series, conversions, judge
-from monitoring.weeks import WEEK, Weeks, weekly
+from monitoring.weeks import EVENTS, WEEK, Weeks, weekly
 from tests import market
 from tests.histories import at, identify, log_of, named
 
@@ -72,6 +72,23 @@ def test_a_source_that_goes_bad_is_named_with_its_onset():
     assert [week["week"] for week in told["weeks"]] == sorted(week["week"] for week in told["weeks"])
 
 
+def test_a_source_is_judged_by_both_outcomes_together_and_all_leads_by_each():
+    series = {(one.name, one.event): one for one in judged(collapsed=True).series}
+    for_all, of_fr = ([series[name, event] for event in EVENTS] for name in (ALL, "FR"))
+    assert of_fr[0].down.tolist() == of_fr[1].down.tolist()
+    assert of_fr[0].expected.tolist() != of_fr[1].expected.tolist()
+    assert for_all[0].down.tolist() != for_all[1].down.tolist()
+
+
+def test_a_source_is_judged_by_leads_of_an_age_in_which_half_of_all_outcomes_come(monkeypatch: pytest.MonkeyPatch):
+    told = {}
+    for days in ((0.0, 1_000.0), (1_000.0,), (25.0,)):
+        monkeypatch.setattr(expected, "YOUNG_DAYS", days)
+        told[days] = judged(collapsed=False).to_dict()
+    assert told[0.0, 1_000.0] == told[1_000.0,]  # nothing comes on the first day
+    assert told[25.0,] != told[1_000.0,]
+
+
 def test_what_is_known_later_changes_nothing():
     early = at(140)
     known = log_of(*(one for one in events(True) if one.known_at < early))
@@ -125,8 +142,9 @@ def test_a_trait_that_nobody_sends_is_no_source(sources: int):
 def test_a_habit_that_ends_is_told_and_a_promise_that_breaks_is_acted_on(promised: float, acts: bool):
     weeks = np.ones(6)
     series = Series(
-        ALL, "converted", expected=4 * weeks, observed=12 * weeks, promised=promised * weeks, low=weeks, high=9 * weeks,
-        down=0 * weeks, up=np.arange(1, 7.0), down_limit=5 * weeks, up_limit=5 * weeks,
+        ALL, "converted", expected=4 * weeks, observed=12 * weeks, promised=promised * weeks, low=weeks,
+        high=9 * weeks, down=0 * weeks, up=np.arange(1, 7.0), down_began=np.arange(6),
+        up_began=np.zeros(6, dtype=np.int64), down_limit=5 * weeks, up_limit=5 * weeks,
     )  # fmt: skip
     (cause,) = policy.unexpected(Conversions(np.arange(6) * WEEK, [series]))
     assert cause.numbers["direction"] == "more"

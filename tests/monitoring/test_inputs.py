@@ -61,5 +61,5 @@ def test_what_is_known_later_changes_nothing(calm: Seen, after: float, many: int
 def test_the_past_is_before_the_snapshot():
     found = watched(market.log(), NOW)
     assert found.scored.pairs.as_of.min() >= at(NOW - 28)
-    assert len(found.past) <= PAST_DAYS / 7
-    assert all(np.all(np.isfinite(one.psi)) for one in found.past)
+    assert len(found.usual.past) <= PAST_DAYS / 7
+    assert all(np.all(np.isfinite(one.psi)) for one in found.usual.past)

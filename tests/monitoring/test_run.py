@@ -17,7 +17,7 @@ from data.record import Done, Record, banded
 from data.simulator import simulate
 from data.simulator.market import START
 from data.store import Store
-from monitoring import renewal
+from monitoring import retraining
 from monitoring.journal import Journal
 from monitoring.report import Verdict
 from monitoring.run import monitor
@@ -144,7 +144,7 @@ def test_a_renamed_event_is_held_learned_anew_and_then_calm(renamed: Firm):
     assert renamed.served == first
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(renewal, "fit", clumsily)
+        patched.setattr(retraining, "fit", clumsily)
         refused = renamed.monitor(240)
     assert refused.decision == "retrain"
     assert refused.gate is not None

@@ -32,6 +32,12 @@ def test_a_source_that_brings_nothing_any_more_is_silent_within_a_week():
     assert found["source=Webinar"] == {"last": "2026-04-30T12:00:00Z", "missed": 14}
 
 
+def test_holidays_of_all_sources_are_no_long_pause_of_one():
+    closed = [one for one in leads(until=120) if not at(60) <= one.occurred_at < at(72)]
+    assert list(silent(closed, 127)) == ["source=Webinar"]
+    assert silent([one for one in leads() if not at(115) <= one.occurred_at < at(127)], 128) == {}
+
+
 def test_sources_that_go_on_are_not():
     assert [silent(leads(), now) for now in range(100, 140, 5)] == [{}] * 8
 
