@@ -225,7 +225,7 @@ def test_gauges_of_monitoring_are_those_of_the_newest_verdict(tmp_path: Path):
         write_journal(here.workspace.reports, story(here.now), rest="{broken\n")
         meters.look(store, models, lambda: here.now + MICROS_PER_DAY, journal)
     assert value("monitoring_age_seconds") == 86_400
-    assert [value("monitoring_decision", decision=one) for one in meters.DECISIONS] == [0, 1, 0]
+    assert [value("monitoring_decision", decision=one) for one in meters.DECISIONS] == [0, 1, 0, 0]
     lit = {one: value("monitoring_light", question=one) for one in QUESTIONS}
     assert lit == dict.fromkeys(QUESTIONS, 0.0) | {"events": 1.0, "conversions": 2.0}
     assert value("monitoring_score_psi") == story(here.now)[-1]["drift"]["score"]["psi"]
