@@ -14,6 +14,7 @@ import numpy as np
 from benchmarks.watched import WEEKS, Watched
 from data.events import MICROS_PER_DAY
 from monitoring import expected, policy
+from monitoring.causes import Cause
 from monitoring.drift import matched
 from monitoring.expected import YEAR
 from monitoring.inputs import Inputs, Usually, gather, look
@@ -33,7 +34,7 @@ class Week:
     """
 
     number: int
-    causes: list[policy.Cause]
+    causes: list[Cause]
     psi: tuple[bool, bool]
     preset: bool | None
 

@@ -11,7 +11,9 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +91,7 @@ def loop(market: Watched, weeks: int, folder: Path) -> Reigns:
     found = never(market, weeks, folder)
     for number in range(1, weeks):
         at = market.week(number)
-        verdict = monitor(market.log, registry, market.book, workspace.reports, as_of=at, threads=1)
+        verdict = monitor(market.log, registry, market.book, workspace.reports, as_of=at, threads=1, drawn=False)
         serves = registry.aliased(CHAMPION)
         if verdict.causes:
             causes = ", ".join(sorted({f"{one.kind} {one.name}" for one in verdict.causes if one.acts}))
@@ -183,8 +185,12 @@ def main(arguments: list[str] | None = None) -> int:
     asked = argparse.ArgumentParser(prog="python -m benchmarks.renewals", description=__doc__.partition("\n")[0])
     asked.add_argument("--seeds", type=int, default=3, help="simulated markets, from seed 1 on")
     asked.add_argument("--leads", type=int, default=LEADS, help="new leads a year of each")
+    asked.add_argument("--processes", type=int, default=2)
     given = asked.parse_args(arguments)
-    results = [line for seed in range(1, given.seeds + 1) for line in simulated(seed, given.leads)] + olist()
+    with ProcessPoolExecutor(given.processes, mp_context=get_context("spawn")) as pool:
+        open_log = pool.submit(olist)
+        markets = pool.map(simulated, range(1, given.seeds + 1), [given.leads] * given.seeds)
+        results = [line for market in markets for line in market] + open_log.result()
     table = Table(title="Log-loss with the loop, without, and with a new model every month")
     for heading in ("case", "metric", "loop", "never", "monthly", "95 %"):
         table.add_column(heading, justify="left" if heading in ("case", "metric") else "right")

@@ -15,9 +15,10 @@ from typing import Any, Literal
 
 from data.events import isoformat, parse_instant
 from monitoring import gate, guard, patience, performance, policy, progress, recalibration, renewal
+from monitoring.causes import Cause
 from monitoring.expected import Conversions
 from monitoring.performance import Matured
-from monitoring.policy import Cause, Decision
+from monitoring.policy import Decision
 from monitoring.progress import Work
 from monitoring.reasons import Code
 from training.bundle import Bundle

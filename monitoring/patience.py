@@ -7,9 +7,10 @@ moment give the same answer.
 from dataclasses import dataclass
 
 from data.events import MICROS_PER_DAY, isoformat
+from monitoring.causes import Cause
 from monitoring.guard import ROLLED_BACK
 from monitoring.journal import Decided, Read
-from monitoring.policy import STRUCTURAL, Cause
+from monitoring.policy import STRUCTURAL
 from monitoring.progress import Begun, renewals
 from monitoring.reasons import Code
 from veraison.playbook import Monitoring

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from data.events import isoformat
+from monitoring.causes import Cause
 from monitoring.drift import ColumnDrift, Drift
 from monitoring.journal import JOURNAL, Journal
 from monitoring.loop import Action
 from monitoring.performance import PROMISED, RATIO
-from monitoring.policy import Cause, Decision
+from monitoring.policy import Decision
 from monitoring.quality import Quality
 from monitoring.reasons import Code
 from monitoring.slices import OF_TIME

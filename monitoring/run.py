@@ -14,6 +14,7 @@ from data.quarantine import Refused
 from data.record import Record
 from features.learning import learn
 from monitoring import estimate, expected, guard, loop, performance, policy, progress, renewal, report, slices, volumes
+from monitoring.causes import Cause
 from monitoring.inputs import gather, look
 from monitoring.journal import JOURNAL, Journal
 from monitoring.progress import GoOn, Work
@@ -43,6 +44,7 @@ def monitor(
     refused: Refused = NOTHING,
     record: Callable[[EventLog], Record] | None = None,
     threads: int = 2,
+    drawn: bool = True,
     say: Say = lambda _: None,
     go_on: GoOn = lambda _: None,
 ) -> Verdict:
@@ -53,6 +55,7 @@ def monitor(
     served  : what models served, from the prediction log; what a challenger scores in the shadow
     refused : what could become no event before that moment (data.quarantine)
     record  : what became of the scores that were served, as known at `as_of`
+    drawn   : whether Evidently draws every column; most of the time of a run on a small market
     go_on   : called before each step that changes anything; raises where the process is to end between two steps
     Returns : the verdict, the same for the same log, champion, moment and journal before it
     Raises  : ModelError where there is no champion, or one that cannot be held against this playbook and moment
@@ -70,7 +73,7 @@ def monitor(
         store_log, playbook, champion, pairs, snapshot=snapshot, at=as_of, since=since, threads=threads, refused=refused
     )  # fmt: skip
     with _replaced(html) as fresh:
-        seen = look(watched, as_of, fresh, threads=threads)
+        seen = look(watched, as_of, fresh if drawn else None, threads=threads)
 
     say("measuring the champion where outcomes have matured")
     judged = moments(store_log, playbook, before=as_of)
@@ -210,7 +213,7 @@ def _promised(registry: Registry, registered: Registered, primary: int) -> dict[
     return {name: round(logged[key], 5) for name, key in names.items() if key in logged}
 
 
-def _message(causes: list[policy.Cause], reason: str) -> str:
+def _message(causes: list[Cause], reason: str) -> str:
     """A few sentences: what is acted on, why this decision, and what is only reported."""
     acted = "; ".join(cause.sentence() for cause in causes if cause.acts)
     told = "; ".join(cause.sentence() for cause in causes if not cause.acts)

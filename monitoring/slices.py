@@ -25,8 +25,8 @@ from scipy.stats import binom
 from data.bands import EDGES, ENOUGH, WIDTH, wilson
 from data.log import EventLog, Floats, Ints
 from features import compute
+from monitoring.causes import Cause
 from monitoring.performance import DRAWS, ROWS, Matured, shown
-from monitoring.policy import Cause
 from training.bundle import READY_LEVELS, Bundle
 from training.comparison import holm
 from training.evaluate import timing

@@ -3,10 +3,10 @@
 from typing import Any
 
 from data.events import MICROS_PER_DAY, isoformat
+from monitoring.causes import Cause
 from monitoring.journal import Decided, Read, Step
 from monitoring.loop import onset
 from monitoring.patience import why_wait
-from monitoring.policy import Cause
 from monitoring.progress import renewals, unfinished
 from tests.histories import at
 from veraison.playbook import Monitoring

@@ -5,10 +5,11 @@ from typing import get_args
 import pytest
 
 from monitoring import policy
+from monitoring.causes import Cause
 from monitoring.chance import Usual
 from monitoring.drift import ColumnDrift, Drift
 from monitoring.performance import RATIO
-from monitoring.policy import Cause, Plan, decide
+from monitoring.policy import Plan, decide
 from monitoring.quality import Unread
 from monitoring.reasons import Code
 from monitoring.volumes import EVERYTHING, Structure

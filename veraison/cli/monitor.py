@@ -210,7 +210,7 @@ def _row(one: "Decided") -> list[str]:
 
 def _words(cause: dict[str, Any]) -> str:
     """A cause as the verdict's message told it; what another version wrote, by its kind and name."""
-    from monitoring.policy import Cause
+    from monitoring.causes import Cause
 
     rest = {name: value for name, value in cause.items() if name not in ("kind", "name", "acts")}
     try:
