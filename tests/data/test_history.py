@@ -27,6 +27,8 @@ def same(one, other):
         elif isinstance(a, np.ndarray):
             assert a.dtype == b.dtype, field.name
             assert a.tobytes() == b.tobytes(), field.name
+        elif a is None or b is None:
+            assert a is b, field.name
         else:
             assert list(a) == list(b), field.name
     return True
