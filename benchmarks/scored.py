@@ -13,7 +13,6 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,7 @@ import numpy as np
 import sqlalchemy as sa
 from rich.console import Console
 
-from benchmarks.features import Result
-from benchmarks.train import Training, commanded, show
+from benchmarks.train import Training, commanded, keep, show
 from data import scorelog
 from data.events import MICROS_PER_DAY
 from data.journey import Status, standing
@@ -88,13 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
         f"wall {found.wall:.1f} s (target {WALL:.0f}), CPU {found.cpu:.1f} s, peak {found.peak / 1e6:,.0f} MB "
         f"(target {PEAK / 1e6:,.0f}), targets at {SCORES:,} scores and 2 cores; decision: {verdict['decision']}"
     )
-    results = [
-        Result("monitor", "wall", "s", found.wall),
-        Result("monitor", "cpu", "s", found.cpu),
-        Result("monitor", "peak", "MB", found.peak / 1e6),
-    ]
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps([asdict(one) for one in results], indent=1) + "\n", encoding="utf-8")
+    keep(RESULTS, "monitor", found)
     return 0
 
 

@@ -52,18 +52,12 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as made:
         workspace = given.workspace or ingested(Path(made), given.leads)
         found = trained(workspace)
-    results = [
-        Result("train", "wall", "s", found.wall),
-        Result("train", "cpu", "s", found.cpu),
-        Result("train", "peak", "MB", found.peak / 1e6),
-    ]
     show(console, found, f"veraison train, {given.workspace or f'{given.leads:,} leads'}")
     console.print(
         f"wall {found.wall:.1f} s (target {WALL:.0f}), CPU {found.cpu:.1f} s, "
         f"peak {found.peak / 1e6:,.0f} MB (target {PEAK / 1e6:,.0f}), targets at {LEADS:,} leads and 2 cores"
     )
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps([asdict(one) for one in results], indent=1) + "\n", encoding="utf-8")
+    keep(RESULTS, "train", found)
     return 0
 
 
@@ -103,6 +97,17 @@ def commanded(name: str, workspace: Path, *, out: int | IO[str] = subprocess.DEV
         last = steps[-1][1] if steps else "no word"
         raise EngineFailedError(f"veraison {name} ended with {process.returncode}: {last}")
     return Training(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024.0, tuple(steps))
+
+
+def keep(path: Path, case: str, found: Training) -> None:
+    """Write down what a run took."""
+    results = [
+        Result(case, "wall", "s", found.wall),
+        Result(case, "cpu", "s", found.cpu),
+        Result(case, "peak", "MB", found.peak / 1e6),
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps([asdict(one) for one in results], indent=1) + "\n", encoding="utf-8")
 
 
 def show(console: Console, found: Training, what: str) -> None:
