@@ -23,6 +23,7 @@ from rich.table import Table
 from benchmarks.features import Result
 from benchmarks.logs import ingested
 from benchmarks.open_logs import FOLDER, LOGS
+from benchmarks.oracle import true_chances
 from benchmarks.watched import Watched, disturbed, watched
 from data.events import MICROS_PER_DAY
 from data.log import Floats
@@ -105,8 +106,11 @@ def loop(market: Watched, weeks: int, folder: Path) -> Reigns:
 POLICIES: dict[str, Callable[[Watched, int, Path], Reigns]] = {"loop": loop, "never": never, "monthly": monthly}
 
 
-def losses(market: Watched, seen: Matured, reigns: Reigns) -> Floats:
-    """(n,) log-loss of each landmark by the model that served then."""
+def losses(market: Watched, seen: Matured, reigns: Reigns, likely: Floats) -> Floats:
+    """(n,) log-loss of each landmark by the model that served then.
+
+    likely : (n,) the chance that each converts, where that is known; otherwise whether it did
+    """
     pairs, place = seen.pairs, market.champion.primary
     found = np.empty(len(seen))
     reign = np.searchsorted(reigns.since, pairs.as_of, side="right") - 1
@@ -115,7 +119,7 @@ def losses(market: Watched, seen: Matured, reigns: Reigns) -> Floats:
         part = pairs[mine]
         features = compute.batch(market.log, model.feature_set, part.lead, part.as_of, part.started)
         chance = np.clip(model.predict(features, 1).probability[:, place], 1e-12, 1 - 1e-12)
-        found[mine] = -np.log(np.where(seen.happened[mine], chance, 1 - chance))
+        found[mine] = -likely[mine] * np.log(chance) - (1 - likely[mine]) * np.log1p(-chance)
     return found
 
 
@@ -128,11 +132,16 @@ def lived(case: str, market: Watched, shift: int, weeks: int, spans: tuple[tuple
     pairs = landmarks(market.log, market.book, before=market.week(weeks))
     seen = performance.matured(market.log, market.book, pairs, born_after=0, at=end)
     seen = seen[seen.pairs.as_of >= market.snapshot]
+    likely = seen.happened.astype(np.float64)
+    if market.truth is not None:
+        horizons = market.book.horizons
+        true = true_chances(market.truth, market.log.leads, seen.pairs, horizons.days)
+        likely = true[:, horizons.days.index(horizons.primary)]
     lost, renewals = {}, {}
     for name, policy in POLICIES.items():
         with tempfile.TemporaryDirectory() as folder:
             reigns = policy(market, weeks, Path(folder))
-        lost[name], renewals[name] = losses(market, seen, reigns), float(reigns.renewals)
+        lost[name], renewals[name] = losses(market, seen, reigns, likely), float(reigns.renewals)
     found = []
     for first, last in spans:
         rows = np.flatnonzero(
@@ -161,7 +170,7 @@ def simulated(seed: int, leads: int) -> list[Result]:
         weeks = LAST_WEEK + 6
         calm = watched(where, seed=seed, weeks=weeks, leads_a_year=leads)
         for drift, market in disturbed(
-            where, calm, [DRIFT], seed=seed, week=DRIFT_WEEK, weeks=weeks, leads_a_year=leads
+            where, calm, [DRIFT], seed=seed, week=DRIFT_WEEK, weeks=weeks, leads_a_year=leads, true=True
         ):  # fmt: skip
             return lived(f"{drift}_{seed}", market, DRIFT_WEEK, LAST_WEEK, AFTER)
     return []

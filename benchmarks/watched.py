@@ -23,7 +23,7 @@ from data.parse import judge
 from data.simulator import simulate
 from data.simulator.market import START, Drift, Market
 from data.simulator.people import settle
-from data.simulator.run import tell
+from data.simulator.run import tell, write_truth
 from data.sources import open_source
 from data.store import Store
 from training.bundle import Bundle
@@ -42,12 +42,14 @@ class Watched:
     """A market, and the champion that serves in it.
 
     snapshot : what the champion learned from was known before this moment, microseconds UTC
+    truth    : file of the true chances of its landmarks (`data.simulator.truth`), where they were asked for
     """
 
     log: EventLog
     book: Playbook
     champion: Bundle
     snapshot: int
+    truth: Path | None = None
 
     def week(self, number: int) -> int:
         """The moment, microseconds UTC, at the end of a week; week 1 is the first after the snapshot."""
@@ -74,15 +76,18 @@ def watched(
 def disturbed(
     folder: Path, calm: Watched, drifts: Sequence[Drift], *, seed: int, week: int, weeks: int,
     leads_a_year: int = LEADS_A_YEAR, told: Mapping[Drift, int] = MappingProxyType({}),
+    true: bool = False,
 ) -> Iterator[tuple[Drift, Watched]]:  # fmt: skip
     """The same market with each drift from the end of a week on, one after another.
 
     folder, calm : of `watched` with the same seed, weeks and leads
     told         : of some drifts, the week with which the story breaks off; of the others, the last
+    true         : whether the true chances of all landmarks are written too
     """
     days, since = LEARNED_DAYS + 7 * weeks, LEARNED_DAYS + 7 * week
     leads = round(leads_a_year * days / LEARNED_DAYS)
     calmly, shared, begun, events = (folder / name for name in ("calm.ndjson", "shared.db", "begun.db", "drift.ndjson"))
+    truth = folder / "drift.truth.parquet"
     before = START + since * MICROS_PER_DAY
     with calmly.open("rb") as lines:
         alike = sum(1 for _ in takewhile(lambda line: _received(line) < before, lines))
@@ -93,11 +98,13 @@ def disturbed(
         people = settle(market, leads, days, np.random.default_rng((seed, 0)))
         with events.open("wb") as stream:
             until = LEARNED_DAYS + 7 * told.get(drift, weeks)
-            tell(market, people, until, seed, stream, leads_a_day=leads / days)
+            lived = tell(market, people, until, seed, stream, leads_a_day=leads / days)
+        if true:
+            write_truth(truth, market, people, lived)
         _check_alike(calmly, events, alike)
         shutil.copy(shared, begun)
         _ingest(events, calm.book, begun, alike)
-        yield drift, replace(calm, log=_scan(begun, calm.book))
+        yield drift, replace(calm, log=_scan(begun, calm.book), truth=truth if true else None)
         begun.unlink()
     shared.unlink()
 

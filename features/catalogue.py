@@ -19,7 +19,7 @@ from typing import Any, Literal
 from data.domains import DOMAIN_KINDS
 from features.ops import Feature, Op
 from features.rates import RateHistory
-from veraison.playbook import Family
+from veraison.playbook_model import Family
 
 VERSION = 2
 """Raised whenever the meaning of any feature changes; a bundle of another version is not scored with."""

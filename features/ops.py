@@ -5,7 +5,7 @@ import unicodedata
 from dataclasses import dataclass
 from enum import IntEnum
 
-from veraison.playbook import Family
+from veraison.playbook_model import Family
 
 
 class Op(IntEnum):

@@ -90,9 +90,7 @@ def simulate(
         out.parent.mkdir(parents=True, exist_ok=True)
         with out.open("wb") as stream:
             told = tell(market, people, days, seed, stream, leads_a_day=leads / days, progress=progress)
-        chances = truth.probabilities(market, told.day, told.state, files.HORIZONS)
-        chances[people.bot[told.lead]] = 0.0
-        files.write_truth(truth_path, people.persons, told.lead, told.day, chances)
+        write_truth(truth_path, market, people, told)
         playbook_path.write_text(files.playbook_text(), encoding="utf-8")
     except OSError as error:
         raise VeraisonError(f"{error.filename or out}: cannot be written ({error.strerror or error})") from error
@@ -150,6 +148,13 @@ def tell(
             progress(day + 1, days)
     lead, when = (np.concatenate(part) for part in zip(*moments, strict=True))
     return Told(outbox.written, int(begins[days]), wins, lead, when, np.concatenate(states, axis=1))
+
+
+def write_truth(path: Path, market: Market, people: People, told: Told) -> None:
+    """Write the true chances of what was told; those of bots are 0."""
+    chances = truth.probabilities(market, told.day, told.state, files.HORIZONS)
+    chances[people.bot[told.lead]] = 0.0
+    files.write_truth(path, people.persons, told.lead, told.day, chances)
 
 
 def _checked(leads: int, days: int, seed: int, drift: str, drift_day: int | None) -> Drift:

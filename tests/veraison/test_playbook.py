@@ -12,8 +12,9 @@ from pydantic_core import PydanticUndefined
 from data.simulator.files import playbook_text
 from tests.support import ROOT
 from veraison.errors import PlaybookError
-from veraison.playbook import ModelSettings, Playbook
+from veraison.playbook import Playbook
 from veraison.playbook_file import load_playbook
+from veraison.playbook_model import ModelSettings
 
 LEAST = '[journey]\nconverted = ["Deal Won"]\n'
 JOURNEY = "converted, created, lost, observed_from, opted_out, ready, returned, worked, worked_days"
