@@ -41,6 +41,16 @@ def _unexpected(cause: Cause) -> str:
     return f"since about {numbers['since']} {numbers['observed']} {what}{where} where {due}"
 
 
+def _level(cause: Cause) -> str:
+    numbers = cause.numbers
+    where = "" if cause.name == ALL else f" of {cause.name.partition('=')[2]!r}"
+    what = "acceptances by sales" if numbers["event"] == "ready" else "conversions"
+    return (
+        f"the level{where} that has held since about {numbers['since']} is known better: "
+        f"{numbers['factor']:.2f} times as many {what} instead of {numbers['before']:.2f}"
+    )
+
+
 _WORDS: dict[str, Callable[[Cause], str]] = {
     "event_silent": lambda c: (
         f"no {c.name!r} since {c.numbers['last'][:10]} (about {c.numbers['missed']} leads should have sent one"
@@ -82,6 +92,7 @@ _WORDS: dict[str, Callable[[Cause], str]] = {
         f"where {c.numbers['expected']:.0f} were expected"
     ),
     "conversions": _unexpected,
+    "level": _level,
     "estimate": lambda c: (
         f"the leads of late are harder to rank (AUC estimated at {c.numbers['value']:.2f}, "
         f"{c.numbers['promised']:.2f} when the model learned)"

@@ -10,7 +10,7 @@ In this order, of which the first that applies is done:
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from data.events import isoformat, parse_instant
@@ -21,6 +21,7 @@ from monitoring.performance import Matured
 from monitoring.policy import Decision
 from monitoring.progress import Work
 from monitoring.reasons import Code
+from monitoring.recalibration import Weighed
 from training.bundle import Bundle
 
 Action = Literal["promoted", "waits", "asks", "rolled_back"]
@@ -56,6 +57,7 @@ class Seen:
     learnable : names of the structural causes that a challenger of a snapshot would know
     weeks     : conversions week by week, None where no week is over
     back      : in words, that the predecessor serves again because the champion could not be loaded
+    revised   : levels of the champion that are known better
     """
 
     causes: list[Cause]
@@ -65,6 +67,7 @@ class Seen:
     learnable: Callable[[int], frozenset[str]]
     weeks: Conversions | None = None
     back: str | None = None
+    revised: list[Weighed] = field(default_factory=list)
 
 
 def act(work: Work, champion: Bundle, seen: Seen, *, as_of: int) -> Outcome:
@@ -141,7 +144,8 @@ def _decide(work: Work, champion: Bundle, seen: Seen, as_of: int) -> Outcome:
 
 def _recalibrated(work: Work, champion: Bundle, seen: Seen, since: int | None, as_of: int) -> Outcome | None:
     """A renewal that sets the champion to another level; None where none is shown to be better."""
-    weighed = recalibration.weigh(seen.weeks, champion, trait=work.playbook.monitoring.source, as_of=as_of)
+    found = recalibration.weigh(seen.weeks, champion, trait=work.playbook.monitoring.source, as_of=as_of)
+    weighed = found or seen.revised
     if not weighed:
         return None
     words = [cause.sentence() for cause in seen.causes if cause.acts]

@@ -27,7 +27,7 @@ Decision = Literal["none", "hold", "recalibrate", "retrain"]
 SHOWN_COLUMNS = 5
 
 
-LEVEL = {"conversions", "calibration"}
+LEVEL = {"conversions", "calibration", "level"}
 """What another level of the same chances may mend."""
 STRUCTURAL = ("event_silent", "event_new", "category_new")
 FAULTS = {
@@ -171,7 +171,7 @@ def decide(causes: list[Cause], playbook: Playbook, *, scored: int, plan: Plan) 
     plan   : what a challenger trained now could learn and be judged on
     """
     rules = playbook.monitoring
-    acting = [cause for cause in causes if cause.acts]
+    acting = [cause for cause in causes if cause.acts and cause.kind != "level"]  # that calls for no new model
     few = f"Only {scored} landmarks in the newest {rules.recent_days} days, {rules.min_scored} are needed"
     if not acting:
         enough = scored >= rules.min_scored
@@ -196,7 +196,7 @@ def level_helps(causes: list[Cause], playbook: Playbook, decided: Decision) -> b
     """
     acting = [cause for cause in causes if cause.acts]
     kinds = {cause.kind for cause in acting}
-    wanted = playbook.monitoring.recalibrate and "conversions" in kinds
+    wanted = playbook.monitoring.recalibrate and not kinds.isdisjoint({"conversions", "level"})
     if not wanted or _to_repair(acting) or _broken(acting, playbook):
         return False
     return decided == "hold" or kinds <= LEVEL

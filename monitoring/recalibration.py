@@ -11,6 +11,10 @@ prior of six the factor is ``(6 + 30) / (6 + 60) = .55``, and its 95 % interval 
 ratio of the two predictive likelihoods, multiplied over the weeks, is the evidence. No week is judged by what was
 learned from it, and by chance the ratio ever reaches `EVIDENCE` once in so many firms without a change (Ville 1939).
 
+*A level goes on learning.* A factor of 30 conversions is known to a fifth. Open deals pile up after a rise, so that the
+first weeks are not the later ones either. When the weeks since have brought as many outcomes again, the factor of all
+of them takes its place, where it is another one by a tenth and they were foretold better by learning on.
+
 Source: Steyerberg et al. 2004 (recalibration of the intercept); Dawid 1984 (prequential); Ville 1939
 """
 
@@ -19,11 +23,12 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-from scipy.stats import nbinom, poisson
+from scipy.stats import gamma, nbinom, poisson
 
 from data.events import isoformat
 from data.log import Floats
 from monitoring import challenger
+from monitoring.causes import Cause
 from monitoring.expected import ALL, OPTIMISM, Conversions, Series
 from monitoring.progress import Begun, Work
 from training.bundle import Bundle
@@ -31,6 +36,8 @@ from training.levels import Event, Level, part_of
 
 EVIDENCE = 20.0
 """How many times likelier the weeks must be with the factor than without."""
+MATERIAL = 1.1
+"""A factor that is learned on takes the place of one that is off by more: no champion keeps its level to a tenth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +96,50 @@ def weigh(found: Conversions | None, champion: Bundle, *, trait: str, as_of: int
     ]  # fmt: skip
 
 
+def revise(found: Conversions | None, champion: Bundle, *, as_of: int) -> list[Weighed]:
+    """Levels of the champion that the weeks since they were set make known better, of everyone and of single sources.
+
+    Of several of the same leads and outcome the last: those before it are of a world that is over.
+
+    as_of : microseconds UTC
+    """
+    newest = {(one.name, one.event): one for one in champion.levels}
+    series = {} if found is None else {(one.name, one.event): one for one in found.series}
+    revised = []
+    for (name, event), level in newest.items():
+        since = series.get((name if name == ALL else name.partition("=")[2], event))
+        if since is not None and since.observed.sum() >= level.observed:
+            revised.append(_learned_on(level, since, isoformat(as_of)))
+    moved = [(one, newest[one.level.name, one.level.event].factor / one.level.factor) for one in revised]
+    return [one for one, by in moved if one.evidence >= 1.0 and max(by, 1 / by) > MATERIAL]
+
+
+def known_better(revised: list[Weighed], champion: Bundle) -> list[Cause]:
+    """What was revised as causes."""
+    before = {(one.name, one.event): one.factor for one in champion.levels}
+    return [
+        Cause(
+            "level", one.level.name, True,
+            {"event": one.level.event, "factor": one.level.factor, "before": before[one.level.name, one.level.event],
+             "observed": one.level.observed, "since": one.level.since[:10]},
+        )
+        for one in revised
+    ]  # fmt: skip
+
+
 def relevel(work: Work, begun: Begun, champion: Bundle, as_of: int) -> dict[str, Any]:
     """The step of a renewal that makes the challenger: the champion, at the levels that were found when it began.
+
+    A level takes the place of the one that it goes on from, which has the same onset.
 
     What the record of the champion's test leads says holds at its old level, so it does not go with it.
     """
     levels = tuple(Level(**{key: one[key] for key in _FIELDS}) for one in begun.levels or ())
     work.say("setting the champion to another level: " + "; ".join(one.name for one in levels))
     facts = {name: value for name, value in champion.facts.items() if name != "record"}
-    bundle = replace(champion, levels=(*champion.levels, *levels), facts=facts, saved_as=None)
+    revised = {(one.name, one.event, one.since) for one in levels}
+    kept = (one for one in champion.levels if (one.name, one.event, one.since) not in revised)
+    bundle = replace(champion, levels=(*kept, *levels), facts=facts, saved_as=None)
     challenger.keep(work, begun, bundle)
     return {"version": bundle.version}
 
@@ -122,18 +164,19 @@ def sentence(levels: list[dict[str, Any]] | None) -> str:
 _FIELDS = tuple(one.name for one in fields(Level))
 
 
-def evidence(observed: Floats, promised: Floats) -> float:
+def evidence(observed: Floats, promised: Floats, prior: float = OPTIMISM) -> float:
     """How many times likelier counts are when a factor is learned week by week than at a factor of 1.
 
     observed, promised : (t,) counts, and the means that a model says of them
+    prior              : outcomes that speak for 1 before the first week
 
     >>> round(evidence(np.array([6.0, 6.0, 6.0, 6.0]), np.array([12.0, 12.0, 12.0, 12.0])))
     257
     >>> evidence(np.array([12.0, 11.0, 13.0]), np.array([12.0, 12.0, 12.0])) < 1
     True
     """
-    shape = OPTIMISM + np.append(0.0, np.cumsum(observed)[:-1])
-    rate = OPTIMISM + np.append(0.0, np.cumsum(promised)[:-1])
+    shape = prior + np.append(0.0, np.cumsum(observed)[:-1])
+    rate = prior + np.append(0.0, np.cumsum(promised)[:-1])
     gained = nbinom.logpmf(observed, shape, rate / (rate + promised)) - poisson.logpmf(observed, promised)
     return float(np.exp(min(gained.sum(), 700.0)))
 
@@ -147,3 +190,17 @@ def _weighed(series: Series, name: str, since: int, onset: str, until: str) -> W
         round(float(promised.sum()), 2), int(observed.sum()),
     )  # fmt: skip
     return Weighed(level, evidence(observed, promised))
+
+
+def _learned_on(level: Level, series: Series, until: str) -> Weighed:
+    """The level of all weeks since its onset; `series` tells of those since it was set, expected at that level."""
+    prior, promised = OPTIMISM + level.observed, np.maximum(series.promised, 1e-9)
+    expected = level.expected + float(promised.sum()) / level.factor
+    observed = level.observed + int(series.observed.sum())
+    shape, rate = OPTIMISM + observed, OPTIMISM + expected
+    low, high = gamma.ppf((0.025, 0.975), shape) / rate
+    level = replace(
+        level, factor=round(shape / rate, 4), low=round(float(low), 4), high=round(float(high), 4), until=until,
+        expected=round(expected, 2), observed=observed,
+    )  # fmt: skip
+    return Weighed(level, evidence(series.observed, promised, prior))

@@ -13,7 +13,20 @@ from data.log import EventLog
 from data.quarantine import Refused
 from data.record import Record
 from features.learning import learn
-from monitoring import estimate, expected, guard, loop, performance, policy, progress, renewal, report, slices, volumes
+from monitoring import (
+    estimate,
+    expected,
+    guard,
+    loop,
+    performance,
+    policy,
+    progress,
+    recalibration,
+    renewal,
+    report,
+    slices,
+    volumes,
+)  # fmt: skip
 from monitoring.causes import Cause
 from monitoring.inputs import gather, look
 from monitoring.journal import JOURNAL, Journal
@@ -88,12 +101,14 @@ def monitor(
         store_log, champion, playbook, pairs, snapshot=champion.known_until, as_of=as_of, threads=threads
     )
 
+    revised = recalibration.revise(weeks, champion, as_of=as_of) if rules.recalibrate else []
     causes = [
         *policy.structural(seen.changed, champion, playbook),
         *policy.delivered(seen.silent, seen.volumes, seen.quality.faults),
         *policy.broken_promise(figures["newest"], rules),
         *slices.misjudged(truth),
         *policy.unexpected(weeks),
+        *recalibration.known_better(revised, champion),
         *policy.distributional(seen.drift, rules),
         *policy.estimated(unlabelled),
     ]
@@ -103,9 +118,8 @@ def monitor(
         its_features = learn(store_log, playbook, early.lead, early.as_of)
         return volumes.learnable(seen.changed, seen.arrivals, its_features, snapshot=before)
 
-    done = loop.act(
-        work, champion, loop.Seen(causes, seen.drift.scored, new, snapshot, learnable, weeks, back), as_of=as_of
-    )  # fmt: skip
+    told = loop.Seen(causes, seen.drift.scored, new, snapshot, learnable, weeks, back, revised)
+    done = loop.act(work, champion, told, as_of=as_of)
     verdict = Verdict(
         decision=done.decision,
         causes=causes,

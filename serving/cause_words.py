@@ -214,6 +214,14 @@ def _acceptances(cause: Cause, words: Words, observed: float, told: dict[str, st
     )
 
 
+def _level(cause: Cause, words: Words) -> str:
+    before, now = (ratio(float(cause.numbers[name]), words) for name in ("before", "factor"))
+    told = {"before": before, "now": now, "name": cause.name.rpartition("=")[2]}
+    if cause.name == "all":
+        return words("The model’s new level is known better: %(now)s in place of %(before)s.", **told)
+    return words("The new level of “%(name)s” is known better: %(now)s in place of %(before)s.", **told)
+
+
 _PARTS: Mapping[str, str] = {
     "type": deferred("their type"),
     "id": deferred("their ids"),
@@ -252,6 +260,7 @@ _WORDS: Mapping[str, _Teller] = {
     "column": _column,
     "calibration": _calibration,
     "conversions": _conversions,
+    "level": _level,
     "slice": _slice,
     "bots": _more(deferred("More of the events than usual come from robots, not from people.")),
     "late_events": _more(deferred("More events than usual come late.")),

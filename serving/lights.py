@@ -18,7 +18,7 @@ _CAUSES: Mapping[Question, tuple[str, ...]] = {
     "events": ("event_silent", "event_new", "source_silent", "source_new", "volume"),
     "leads": ("inputs", "column", "category_new"),
     "scores": ("score",),
-    "conversions": ("conversions", "calibration", "slice"),
+    "conversions": ("conversions", "calibration", "slice", "level"),
     "data": ("bots", "late_events", "quarantine", "duplicates"),
     "model": ("estimate",),
 }

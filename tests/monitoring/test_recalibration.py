@@ -111,6 +111,87 @@ def test_at_its_new_level_the_weeks_that_follow_are_as_expected():
             assert share < 0.01 if name == "FR" else share == pytest.approx(1, rel=0.2)
 
 
+# --- a level that goes on learning ------------------------------------------------------------------------------------
+
+HALVED = Level(ALL, "converted", 0.5, 0.35, 0.68, "2026-01-05T00:00:00Z", "2026-02-02T00:00:00Z", 60.0, 27)
+
+
+def since(observed: list[int], promised: list[float], name: str = ALL) -> Conversions:
+    """Weeks since a level was set; `promised` at that level."""
+    whole = judged(collapsed=False)
+    one = next(series for series in whole.series if series.event == "converted")
+    counts, means = np.array(observed, dtype=float), np.array(promised)
+    return replace(whole, series=[replace(one, name=name, observed=counts, promised=means)])
+
+
+def at_level(*levels: Level) -> Bundle:
+    return replace(market.bundle(), levels=levels, saved_as=None)
+
+
+def revised(found: Conversions | None, *levels: Level) -> list[Level]:
+    return [one.level for one in recalibration.revise(found, at_level(*levels), as_of=NOW)]
+
+
+def test_a_level_is_learned_on_from_the_weeks_since():
+    (one,) = revised(since([10, 12, 11, 9], [7.5] * 4), HALVED)
+    assert one.observed == 27 + 42
+    assert one.expected == pytest.approx(60 + 30 / 0.5), "what the trees alone say of those weeks"
+    assert one.factor == pytest.approx((OPTIMISM + 69) / (OPTIMISM + 120), abs=1e-4)
+    assert one.low < one.factor < one.high
+    assert (one.since, one.learned) == (HALVED.since, NOW)
+
+
+@pytest.mark.parametrize(
+    ("observed", "promised", "why"),
+    [
+        ([10, 12], [5.0, 6.0], "fewer outcomes came than it rests on"),
+        ([9, 8, 7, 8], [7.5] * 4, "it is the same to a tenth"),
+        ([0, 0, 0, 30], [6.0] * 4, "learning on foretold the weeks worse"),
+    ],
+)
+def test_a_level_stays_where_nothing_is_gained(observed: list[int], promised: list[float], why: str):
+    assert revised(since(observed, promised), HALVED) == [], why
+
+
+def test_the_last_level_of_the_same_leads_is_the_one_that_goes_on():
+    later = replace(HALVED, factor=1.9, since="2026-02-09T00:00:00Z", until="2026-03-02T00:00:00Z")
+    (one,) = revised(since([4, 5, 6, 5, 9], [10.0] * 5), HALVED, later)
+    assert one.since == later.since
+    assert one.factor < 1.6
+    assert revised(None, HALVED) == revised(since([10, 12, 11, 9], [7.5] * 4, name="FR"), HALVED) == []
+
+
+def test_learning_on_comes_nearer_to_the_truth():
+    """Firms whose rate fell to .62, each set to what five weeks of it said, then watched for ten more."""
+    rng, truth, weekly = np.random.default_rng(5), 0.62, 12.0
+    off: list[tuple[float, float]] = []
+    for _ in range(200):
+        seen = int(rng.poisson(5 * weekly * truth))
+        factor = (OPTIMISM + seen) / (OPTIMISM + 5 * weekly)
+        first = replace(HALVED, factor=factor, expected=5 * weekly, observed=seen)
+        counts = rng.poisson(weekly * truth, 10).tolist()
+        then = revised(since(counts, [weekly * factor] * 10), first)
+        off.append((np.log(factor / truth), np.log((then[0].factor if then else factor) / truth)))
+    before, after = np.sqrt(np.mean(np.square(off), axis=0))
+    assert after < 0.75 * before
+
+
+def test_what_is_revised_takes_the_place_of_what_it_goes_on_from(tmp_path: Path):
+    other = replace(HALVED, name="country=FR")
+    champion = at_level(HALVED, other)
+    (better,) = recalibration.revise(since([10, 12, 11, 9], [7.5] * 4), champion, as_of=NOW)
+    (cause,) = recalibration.known_better([better], champion)
+    assert cause.acts
+    assert cause.sentence() == (
+        "the level that has held since about 2026-01-05 is known better: 0.60 times as many conversions instead of 0.50"
+    )
+    nothing: Any = None
+    work = Work(nothing, nothing, BOOK, tmp_path, Journal(tmp_path / "log.jsonl"))
+    begun = begin(work, champion, as_of=NOW, before=SNAPSHOT, onset=None, causes=[], levels=[better.to_dict()])
+    recalibration.relevel(work, begun, champion, NOW)
+    assert Bundle.load(tmp_path / "renewal" / begun.name / "bundle").levels == (other, better.level)
+
+
 # --- policy -----------------------------------------------------------------------------------------------------------
 
 PRICE = Cause("conversions", ALL, True)
@@ -122,6 +203,8 @@ PRICE = Cause("conversions", ALL, True)
         ([PRICE], "hold", True),
         ([PRICE], "retrain", True),
         ([PRICE, Cause("calibration", "observed_to_expected", True)], "retrain", True),
+        ([Cause("level", ALL, True)], "none", True),
+        ([Cause("level", ALL, True), Cause("bots", "all events", True)], "hold", False),
         ([PRICE, Cause("score", "probability", True)], "hold", True),
         ([PRICE, Cause("score", "probability", True)], "retrain", False),
         ([Cause("score", "probability", True)], "hold", False),
