@@ -36,7 +36,7 @@ from data.simulator.market import Drift
 RESULTS = Path(__file__).parent / "results" / "monitoring.json"
 UNDER_WAY = RESULTS.parent / "monitoring_under_way"
 WEEK = 12
-LARGE = 10_000
+LARGE = 8_000
 FALSE_ALARMS = 0.05
 PRESET_IN = (13, 26, 39, 52)
 """Calm weeks in which the preset is asked: it takes seconds."""
@@ -61,8 +61,8 @@ DISTURBANCES: dict[Drift, Wrong] = {
     "bots": Wrong(1, (("bots", "all events"),)),
     "silent": Wrong(1, (("source_silent", "source=Organic Search"),)),
     "source": Wrong(2, (("category_new", "source=Social Ads"),), patience=4),
-    "quality": Wrong(6, (("conversions", "source=Paid Search"),), patience=12, counting=True),
-    "price": Wrong(6, (("conversions", "all"),), patience=12, counting=True),
+    "quality": Wrong(6, (("conversions", "source=Paid Search"),), patience=6, counting=True),
+    "price": Wrong(6, (("conversions", "all"),), patience=6, counting=True),
 }
 
 console = Console(width=None if sys.stdout.isatty() else 140)

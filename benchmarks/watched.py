@@ -5,25 +5,23 @@ anything, does so on one day in the second year. Until that day a disturbed mark
 line: so they share the champion, and what came in before.
 """
 
-import json
 import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import islice, takewhile
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
-from data.events import MICROS_PER_DAY, parse_instant
+from data.events import MICROS_PER_DAY
 from data.log import EventLog
 from data.parse import judge
-from data.simulator import simulate
+from data.simulator.files import playbook_text
 from data.simulator.market import START, Drift, Market
-from data.simulator.people import settle
-from data.simulator.run import tell, write_truth
+from data.simulator.people import People, settle
+from data.simulator.run import Told, tell, write_truth
 from data.sources import open_source
 from data.store import Store
 from training.bundle import Bundle
@@ -60,12 +58,14 @@ def watched(
     folder: Path, *, seed: int, weeks: int = WEEKS, leads_a_year: int = LEADS_A_YEAR, threads: int = 1
 ) -> Watched:
     """A market in which nothing goes wrong; what `folder` holds from an earlier call is used again."""
-    events, kept, store = folder / "calm.ndjson", folder / "champion", folder / "calm.db"
-    days = LEARNED_DAYS + 7 * weeks
+    kept, store, rules = (folder / name for name in ("champion", "calm.db", "calm.playbook.toml"))
     if not kept.is_dir():
-        simulate(events, leads=round(leads_a_year * days / LEARNED_DAYS), days=days, seed=seed)
-        _ingest(events, load_playbook(events.with_suffix(".playbook.toml")), store)
-    book = load_playbook(events.with_suffix(".playbook.toml"))
+        rules.write_text(playbook_text(), encoding="utf-8")
+        events = folder / "calm.ndjson"
+        _tell(Market(), events, seed=seed, leads_a_year=leads_a_year, weeks=weeks)
+        _ingest(events, load_playbook(rules), store)
+        events.unlink()
+    book = load_playbook(rules)
     log, snapshot = _scan(store, book), START + LEARNED_DAYS * MICROS_PER_DAY
     if not kept.is_dir():
         data = training_set(log, book, before=snapshot)
@@ -84,29 +84,38 @@ def disturbed(
     told         : of some drifts, the week with which the story breaks off; of the others, the last
     true         : whether the true chances of all landmarks are written too
     """
-    days, since = LEARNED_DAYS + 7 * weeks, LEARNED_DAYS + 7 * week
-    leads = round(leads_a_year * days / LEARNED_DAYS)
-    calmly, shared, begun, events = (folder / name for name in ("calm.ndjson", "shared.db", "begun.db", "drift.ndjson"))
+    since = LEARNED_DAYS + 7 * week
+    shared, begun, events = (folder / name for name in ("shared.db", "begun.db", "drift.ndjson"))
     truth = folder / "drift.truth.parquet"
-    before = START + since * MICROS_PER_DAY
-    with calmly.open("rb") as lines:
-        alike = sum(1 for _ in takewhile(lambda line: _received(line) < before, lines))
     shutil.copy(folder / "calm.db", shared)
-    _forget(shared, before)
+    _forget(shared, START + since * MICROS_PER_DAY)
     for drift in drifts:
         market = Market(drift, since)
-        people = settle(market, leads, days, np.random.default_rng((seed, 0)))
-        with events.open("wb") as stream:
-            until = LEARNED_DAYS + 7 * told.get(drift, weeks)
-            lived = tell(market, people, until, seed, stream, leads_a_day=leads / days)
+        people, lived = _tell(
+            market, events, seed=seed, leads_a_year=leads_a_year, weeks=weeks, until=told.get(drift, weeks), since=since
+        )
         if true:
             write_truth(truth, market, people, lived)
-        _check_alike(calmly, events, alike)
         shutil.copy(shared, begun)
-        _ingest(events, calm.book, begun, alike)
+        _ingest(events, calm.book, begun)
         yield drift, replace(calm, log=_scan(begun, calm.book), truth=truth if true else None)
         begun.unlink()
     shared.unlink()
+
+
+def _tell(
+    market: Market, events: Path, *, seed: int, leads_a_year: int, weeks: int, until: int | None = None, since: int = 0
+) -> tuple[People, Told]:
+    """Write what a market's system receives, from market day `since` on, in the first `until` weeks or in all of them.
+
+    Leads are the same whatever `until` and `since` are.
+    """
+    days = LEARNED_DAYS + 7 * weeks
+    leads = round(leads_a_year * days / LEARNED_DAYS)
+    people = settle(market, leads, days, np.random.default_rng((seed, 0)))
+    last = LEARNED_DAYS + 7 * (weeks if until is None else until)
+    with events.open("wb") as stream:
+        return people, tell(market, people, last, seed, stream, leads_a_day=leads / days, since=since)
 
 
 def _forget(store: Path, since: int) -> None:
@@ -116,21 +125,10 @@ def _forget(store: Path, since: int) -> None:
             connection.execute(f"DELETE FROM {table} WHERE known_at >= ?", (since,))
 
 
-def _received(line: bytes) -> int:
-    message = json.loads(line)
-    return parse_instant(message.get("receivedAt", message["timestamp"]))
-
-
-def _check_alike(one: Path, other: Path, count: int) -> None:
-    with one.open("rb") as first, other.open("rb") as second:
-        if any(a != b for a, b in islice(zip(first, second, strict=False), count)):
-            raise ValueError(f"{other.name} differs from {one.name} before its drift: they cannot share a champion")
-
-
-def _ingest(events: Path, book: Playbook, store: Path, start: int = 0, stop: int | None = None) -> None:
-    """Append some lines of a file, as `veraison ingest` does it."""
+def _ingest(events: Path, book: Playbook, store: Path) -> None:
+    """Append a file, as `veraison ingest` does it."""
     with Store(f"sqlite:///{store}", book.identity.keys, book.features.accounts) as opened:
-        opened.append(judge(record, now=_LATER) for record in islice(open_source(events), start, stop))
+        opened.append(judge(record, now=_LATER) for record in open_source(events))
 
 
 def _scan(store: Path, book: Playbook) -> EventLog:

@@ -131,7 +131,7 @@ def _decide(work: Work, champion: Bundle, seen: Seen, as_of: int) -> Outcome:
     since = onset(seen.causes)
     plan = plan_for(work, seen, since, as_of)
     judgement = policy.decide(seen.causes, work.playbook, scored=seen.scored, plan=plan)
-    if policy.level_helps(seen.causes, work.playbook, judgement.decision):
+    if policy.level_helps(seen.causes, work.playbook, judgement.decision, plan.learnable):
         found = _recalibrated(work, champion, seen, since, as_of)
         if found is not None:
             return found

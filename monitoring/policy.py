@@ -188,14 +188,15 @@ def decide(causes: list[Cause], playbook: Playbook, *, scored: int, plan: Plan) 
     )
 
 
-def level_helps(causes: list[Cause], playbook: Playbook, decided: Decision) -> bool:
+def level_helps(causes: list[Cause], playbook: Playbook, decided: Decision, learnable: frozenset[str]) -> bool:
     """Whether the champion at another level is an answer: where nothing is to be repaired first, and either nothing but
     the level is wrong or what else is cannot be learned yet.
 
-    decided : what `decide` says of the same causes
+    decided   : what `decide` says of the same causes
+    learnable : names of the structural causes that a challenger trained now would know
     """
     acting = [cause for cause in causes if cause.acts]
-    kinds = {cause.kind for cause in acting}
+    kinds = {cause.kind for cause in acting if cause.kind not in STRUCTURAL or cause.name in learnable}
     wanted = playbook.monitoring.recalibrate and not kinds.isdisjoint({"conversions", "level"})
     if not wanted or _to_repair(acting) or _broken(acting, playbook):
         return False

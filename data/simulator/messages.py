@@ -10,6 +10,7 @@ import numpy as np
 from data.events import MICROS_PER_DAY, MICROS_PER_SECOND, isoformat
 from data.simulator.market import START
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 _TWICE = 0.01
 """Part of the messages that the sender repeats, within `_REPEAT_SECONDS`."""
 _SLOW = 0.25
@@ -28,10 +29,13 @@ class Outbox:
     """Holds messages until the day the system receives them, then writes that day in order of receipt.
 
     Memory is bounded by the few days that late messages span, not by the length of the market.
+
+    since : market day; what is received before it is not written
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, since: int = 0) -> None:
         self._stream = stream
+        self._since = START + since * MICROS_PER_DAY
         self._waiting: dict[int, list[tuple[int, int, bytes]]] = defaultdict(list)
         self._sent = 0
         self.written = 0
@@ -48,14 +52,17 @@ class Outbox:
         what     : the rest of the message
         late     : microseconds from the event to its receipt; 0 leaves it to chance, as far as browsers go
         """
-        message = {"type": call, "messageId": f"m-{self._sent:07d}", **who, "timestamp": isoformat(occurred), **what}
+        number = self._sent
         self._sent += 1
         luck = float(rng.random())
         if not late and luck < _SLOW and "context" in what:
             late = int(1 + luck / _SLOW * _SLOW_SECONDS) * MICROS_PER_SECOND
+        again = int(1 + (1 - luck) / _TWICE * _REPEAT_SECONDS) * MICROS_PER_SECOND if luck > 1 - _TWICE else 0
+        if occurred + late + again < self._since:
+            return
+        message = {"type": call, "messageId": f"m-{number:07d}", **who, "timestamp": isoformat(occurred), **what}
         self._post(message, occurred, occurred + late)
-        if luck > 1 - _TWICE:
-            again = int(1 + (1 - luck) / _TWICE * _REPEAT_SECONDS) * MICROS_PER_SECOND
+        if again:
             self._post(message, occurred, occurred + late + again)
 
     def visit(
@@ -74,9 +81,11 @@ class Outbox:
             occurred += int(1 + rng.random() * pace) * MICROS_PER_SECOND
 
     def _post(self, message: Fields, occurred: int, received: int) -> None:
+        if received < self._since:
+            return
         if received != occurred:
             message = {**message, "receivedAt": isoformat(received)}
-        line = json.dumps(message, separators=(",", ":")).encode()
+        line = _ENCODER.encode(message).encode()
         day = self._waiting[(received - START) // MICROS_PER_DAY]
         day.append((received, self._sent, line))
 

@@ -106,12 +106,13 @@ def tell(
     *,
     leads_a_day: float,
     progress: Callable[[int, int], None] | None = None,
+    since: int = 0,
 ) -> Told:
-    """Live the market for some days and write every message that the system receives in them.
+    """Live the market for some days and write every message that the system receives in them, from day `since` on.
 
     A day is told from the past alone: fewer days give the beginning of the same story.
     """
-    outbox = Outbox(stream)
+    outbox = Outbox(stream, since)
     story, crowd = Story(market, people, outbox), Crowd(market, people, outbox, leads_a_day)
     state = people.state.copy()
     is_open = np.ones(len(people.day), dtype=np.bool_)

@@ -142,6 +142,20 @@ def test_same_seed_same_bytes(tmp_path):
     assert (first.truth_path.name, first.playbook_path.name) == ("a.truth.parquet", "a.playbook.toml")
 
 
+def test_a_story_told_from_a_day_on_is_the_end_of_the_whole_story():
+    ruled, told = Market("bots", 30), {}
+    crowd = people.settle(ruled, 150, 60, np.random.default_rng((4, 0)))
+    for since in (0, 25):
+        stream = io.BytesIO()
+        run.tell(ruled, crowd, 60, 4, stream, leads_a_day=2.5, since=since)
+        told[since] = stream.getvalue().splitlines()
+    late = START + 25 * MICROS_PER_DAY
+    received = [json.loads(line) for line in told[0]]
+    whole = [parse_instant(one.get("receivedAt", one["timestamp"])) for one in received]
+    assert told[25] == [line for line, moment in zip(told[0], whole, strict=True) if moment >= late]
+    assert 0 < len(told[25]) < len(told[0])
+
+
 @settings(max_examples=10, deadline=None)
 @given(
     leads=st.integers(1, 40),

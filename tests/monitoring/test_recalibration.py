@@ -207,6 +207,8 @@ PRICE = Cause("conversions", ALL, True)
         ([Cause("level", ALL, True), Cause("bots", "all events", True)], "hold", False),
         ([PRICE, Cause("score", "probability", True)], "hold", True),
         ([PRICE, Cause("score", "probability", True)], "retrain", False),
+        ([PRICE, Cause("category_new", "source=TV", True)], "retrain", True),
+        ([PRICE, Cause("category_new", "source=Fair", True)], "retrain", False),
         ([Cause("score", "probability", True)], "hold", False),
         ([PRICE, Cause("bots", "all events", True)], "hold", False),
         ([PRICE, Cause("event_silent", "Deal Won", True)], "hold", False),
@@ -214,12 +216,12 @@ PRICE = Cause("conversions", ALL, True)
     ],
 )
 def test_a_level_helps_where_nothing_is_to_be_repaired(causes: list[Cause], decided: Any, helps: bool):
-    assert policy.level_helps(causes, BOOK, decided) is helps
+    assert policy.level_helps(causes, BOOK, decided, frozenset({"source=Fair"})) is helps
 
 
 def test_the_playbook_can_switch_it_off():
     book = BOOK.model_copy(update={"monitoring": BOOK.monitoring.model_copy(update={"recalibrate": False})})
-    assert not policy.level_helps([PRICE], book, "hold")
+    assert not policy.level_helps([PRICE], book, "hold", frozenset())
 
 
 # --- the renewal ------------------------------------------------------------------------------------------------------
