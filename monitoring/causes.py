@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from monitoring.expected import ALL
+from monitoring.conversions import ALL
 
 
 @dataclass(frozen=True, slots=True)

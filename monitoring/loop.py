@@ -16,7 +16,7 @@ from typing import Any, Literal
 from data.events import isoformat, parse_instant
 from monitoring import gate, guard, patience, performance, policy, progress, recalibration, renewal
 from monitoring.causes import Cause
-from monitoring.expected import Conversions
+from monitoring.conversions import Conversions
 from monitoring.performance import Matured
 from monitoring.policy import Decision
 from monitoring.progress import Work

@@ -14,9 +14,9 @@ from typing import Any, Literal
 from data.events import isoformat
 from monitoring.causes import Cause
 from monitoring.chance import Usual
+from monitoring.conversions import ALL, Conversions
 from monitoring.drift import PROBABILITY, Drift
 from monitoring.estimate import Estimate
-from monitoring.expected import ALL, Conversions
 from monitoring.performance import RATIO
 from monitoring.reasons import Code, Why
 from monitoring.volumes import EVERYTHING, Numbers, Structure

@@ -29,7 +29,7 @@ from data.events import isoformat
 from data.log import Floats
 from monitoring import challenger
 from monitoring.causes import Cause
-from monitoring.expected import ALL, OPTIMISM, Conversions, Series
+from monitoring.conversions import ALL, OPTIMISM, Conversions, Series
 from monitoring.progress import Begun, Work
 from training.bundle import Bundle
 from training.levels import Event, Level, part_of

@@ -8,7 +8,8 @@ import pytest
 
 from data.events import Event, parse_instant
 from monitoring import expected, policy
-from monitoring.expected import ALL, Conversions, Series, conversions, judge
+from monitoring.conversions import ALL, Conversions, Series
+from monitoring.expected import conversions, judge
 from monitoring.weeks import EVENTS, WEEK, Weeks, weekly
 from tests import market
 from tests.histories import at, identify, log_of, named

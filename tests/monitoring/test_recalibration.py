@@ -10,7 +10,8 @@ import pytest
 from data.events import parse_instant
 from monitoring import policy, recalibration, renewal
 from monitoring.causes import Cause
-from monitoring.expected import ALL, OPTIMISM, Conversions, conversions
+from monitoring.conversions import ALL, OPTIMISM, Conversions
+from monitoring.expected import conversions
 from monitoring.journal import Journal
 from monitoring.progress import Work, begin, unfinished
 from monitoring.recalibration import EVIDENCE, Weighed, evidence, weigh
