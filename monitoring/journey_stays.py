@@ -83,14 +83,7 @@ class Stays:
 
 
 def stays(log: EventLog, book: Playbook, as_of: int) -> Stays:
-    """All stays as known at a moment, microseconds UTC; leads that became part of another have none.
-
-    >>> from tests.histories import at, log_of, playbook, track
-    >>> log = log_of(track("L1", "Visited", 0), track("L1", "Lead Created", 2), track("L1", "Deal Won", 9))
-    >>> found = stays(log, playbook(), at(10))
-    >>> found.days.tolist(), [Exit(one).name for one in found.exit.tolist()]
-    ([2.0, 7.0, 1.0], ['next', 'next', 'still'])
-    """
+    """All stays as known at a moment, microseconds UTC; leads that became part of another have none."""
     zones = book.zones
     lead, at, code = _signals(log, book, zones, as_of)
     accepted = next((place for place, one in enumerate(zones) if one.accepted), -1)
