@@ -93,10 +93,15 @@ def stays(log: EventLog, book: Playbook, as_of: int) -> Stays:
 
 
 def absent(log: EventLog, book: Playbook, as_of: int) -> list[str]:
-    """One line for each event, and each trait, that a stage names and that has not occurred so far."""
+    """One line for each event, and each trait, that the journey or a stage names and that has not occurred so far."""
     kinds = {log.kinds[one] for one in np.unique(log.kind[log.known < as_of])}
     names = {log.trait_names[one] for one in np.unique(log.trait_name[log.trait_known < as_of])}
-    found = []
+    found = [
+        f"journey.{key}: no event {one!r} has occurred so far"
+        for key in ("created", "ready", "converted", "lost", "returned", "opted_out")
+        for one in getattr(book.journey, key)
+        if one not in kinds
+    ]
     for name, stage in book.stages.items():
         for key, wanted in (("events", stage.events), *((f"rules.{n}.of", one.of) for n, one in enumerate(stage.rules))):
             found += [

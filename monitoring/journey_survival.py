@@ -110,10 +110,10 @@ def incidence(
     variance = np.zeros(len(share))
     variance[alive] = left[alive] ** 2 * ends[alive] / (risk[alive] * (risk[alive] - ends[alive]))
     variance += before**2 * mine * (risk - mine) / risk**3 - 2 * left * before * mine / risk**2
-    found = min(1.0, float(share[-1]))
-    if found == 1.0:
-        return Incidence(1.0, 0.05 ** (1 / len(days)), 1.0)
-    power = exp(_Z * sqrt(max(0.0, float(variance.sum()))) / (found * -log(found)))
+    found = float(share[-1])
+    if found > 1 - 1e-9:
+        return Incidence(1.0, 0.05 ** (1 / len(days)), 1.0)  # all of n: the exact bound
+    power = exp(min(700.0, _Z * sqrt(max(0.0, float(variance.sum()))) / (found * -log(found))))
     return Incidence(found, found**power, found ** (1 / power))
 
 
