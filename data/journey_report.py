@@ -160,8 +160,8 @@ class Cohort(Part):
 class Leak(Part):
     """Where leads are lost that could have gone on.
 
-    kind      : "source": of this source fewer go on than of the others, beyond chance; "stage": no source stands out, and
-                here most leads were lost or opted out
+    kind      : "source": of this source fewer go on than of the others, beyond chance; "stage": no source stands
+                out, and here most leads were lost or opted out
     stays     : that could be seen for the days of the report (of kind "stage": that ended, or could be)
     passed    : of them, how many went on
     others    : share of the other sources' that did; null where no source stands out

@@ -67,7 +67,8 @@ def months(moments: Ints) -> Ints:
 
 
 def month_name(month: int) -> str:
-    """
+    """A month as reports write it.
+
     >>> month_name(674)
     '2026-03'
     """
@@ -75,7 +76,8 @@ def month_name(month: int) -> str:
 
 
 def quarter_name(quarter: int) -> str:
-    """
+    """A quarter of a year, counted from 1970, as reports write it.
+
     >>> quarter_name(224)
     '2026-Q1'
     """

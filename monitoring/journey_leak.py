@@ -63,7 +63,7 @@ def leaks(seen: Watched, names: list[str], days: int, where: Sources, amount: fl
 
 
 def _cells(seen: Watched, stages: int, days: int, where: Sources) -> list[tuple[int, int, int, int, float, int]]:
-    """(stage, source, stays, passed, share of the others that passed, their stays) wherever there are enough of both."""
+    """(stage, source, stays, passed, share of the others that passed, their stays), where there are enough of both."""
     mature, passed = ripe(seen, days)
     mature &= where.known(seen.stays)
     source = where.code[seen.stays.lead]

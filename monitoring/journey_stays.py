@@ -72,8 +72,10 @@ class Stays:
         return len(self.lead)
 
     def __getitem__(self, rows: Bools | Ints) -> "Stays":
-        columns = (self.lead, self.stage, self.entered, self.left, self.exit, self.to)
-        return Stays(*(column[rows] for column in columns), at=self.at)
+        return Stays(
+            self.lead[rows], self.stage[rows], self.entered[rows], self.left[rows], self.exit[rows], self.to[rows],
+            self.at,
+        )  # fmt: skip
 
     @property
     def days(self) -> Floats:
@@ -89,7 +91,8 @@ def stays(log: EventLog, book: Playbook, as_of: int) -> Stays:
     accepted = next((place for place, one in enumerate(zones) if one.accepted), -1)
     columns = np.empty((6, 2 * len(lead)), dtype=np.int64)
     count = _walk(lead, at, code, len(zones), accepted, columns)
-    return Stays(*columns[:, :count], at=as_of)
+    who, stage, entered, left, how, to = columns[:, :count]
+    return Stays(who, stage, entered, left, how, to, as_of)
 
 
 def absent(log: EventLog, book: Playbook, as_of: int) -> list[str]:
@@ -103,7 +106,10 @@ def absent(log: EventLog, book: Playbook, as_of: int) -> list[str]:
         if one not in kinds
     ]
     for name, stage in book.stages.items():
-        for key, wanted in (("events", stage.events), *((f"rules.{n}.of", one.of) for n, one in enumerate(stage.rules))):
+        for key, wanted in (
+            ("events", stage.events),
+            *((f"rules.{n}.of", one.of) for n, one in enumerate(stage.rules)),
+        ):
             found += [
                 f"stages.{name}.{key}: no event {one!r} has occurred so far" for one in wanted if one not in kinds
             ]
@@ -116,14 +122,14 @@ def absent(log: EventLog, book: Playbook, as_of: int) -> list[str]:
 
 
 def _signals(log: EventLog, book: Playbook, zones: Sequence[Zone], as_of: int) -> tuple[Ints, Ints, Ints]:
-    """(lead, at, code) of all that can move a lead, by lead and moment; codes beyond the stages are those of `_walk`."""
+    """(lead, at, code) of all that can move a lead, by lead and moment; codes beyond the stages as in `_walk`."""
     rows = np.repeat(np.arange(len(log.leads), dtype=np.int64), np.diff(log.offsets))
     seen = np.flatnonzero((log.known < as_of) & (log.merged_at[rows] >= as_of))
     lead, occurred, kind = rows[seen], log.occurred[seen], log.kind[seen]
     meant = [*(one.events for one in zones), book.journey.returned, book.journey.opted_out, book.journey.lost]
     table = np.full(len(log.kinds), -1, dtype=np.int64)
-    for code, names in enumerate(meant):
-        table[_among(log.kinds, names)] = code
+    for number, names in enumerate(meant):
+        table[_among(log.kinds, names)] = number
     code = table[kind]
     found = [(lead[code >= 0], occurred[code >= 0], code[code >= 0])]
     for place, zone in enumerate(zones):
@@ -173,9 +179,7 @@ def _kept(lead: Ints, occurred: Ints, rule: Rule) -> tuple[Ints, Ints]:
     return lead[last[holds]], occurred[last[holds]]
 
 
-def _identified(
-    log: EventLog, keys: Sequence[str], as_of: int, events: tuple[Ints, Ints, Codes]
-) -> tuple[Ints, Ints]:
+def _identified(log: EventLog, keys: Sequence[str], as_of: int, events: tuple[Ints, Ints, Codes]) -> tuple[Ints, Ints]:
     """Each lead with the moment from which it is known who it is: by a trait that names people, else by any word."""
     if not keys:
         lead, occurred, kind = events

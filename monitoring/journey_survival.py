@@ -76,7 +76,7 @@ def kaplan_meier(days: Floats, ended: Bools, entry: Floats | None = None) -> Sur
         power = np.exp(_Z * spread / np.log(share))
         low, high = share ** (1 / power), share**power
     # nobody is left: no bound can be computed, and there is nothing above it
-    return Survival(at, share, np.where(share > 0, low, 0.0), np.where(share > 0, high, 0.0))
+    return Survival(at, share.astype(np.float64), np.where(share > 0, low, 0.0), np.where(share > 0, high, 0.0))
 
 
 def incidence(
@@ -124,7 +124,7 @@ def trend(days: Floats, ended: Bools, period: Ints, entry: Floats | None = None)
 
     period : (n,) whole numbers, in the order of time
     """
-    at, ends, risk = _table(days, ended, entry)
+    at, _, risk = _table(days, ended, entry)
     place = np.searchsorted(at, days[ended])
     weight = period.astype(np.float64)
     observed = float(weight[ended].sum())

@@ -201,6 +201,6 @@ def _entries(stage: Stage, by: tuple[Step, ...]) -> Iterator[tuple[str, str]]:
 
 
 def _wrong(path: tuple[str, ...], value: Any, sentence: str) -> NoReturn:
-    problem = PydanticCustomError("value_error", "{sentence}", {"sentence": sentence})  # type: ignore[type-var]  # a text
+    problem = PydanticCustomError("value_error", "{sentence}", {"sentence": sentence})
     where = ("stages", *(int(one) if one.isdigit() and n > 0 else one for n, one in enumerate(path)))
     raise ValidationError.from_exception_data("Playbook", [InitErrorDetails(type=problem, loc=where, input=value)])

@@ -69,7 +69,7 @@ def test_ways_to_end_are_those_of_scikit_survival(drawn, within):
     days, how = columns(drawn)
     assume(set(how.tolist()) >= {1, 2, 3})
     days = days + 1
-    times, shares, bounds = cumulative_incidence_competing_risks(how, days, conf_type="log-log")
+    times, shares, _ = cumulative_incidence_competing_risks(how, days, conf_type="log-log")
     place = np.searchsorted(times, within, side="right") - 1
     for way in (1, 2, 3):
         found = incidence(days, how, way, float(within))
