@@ -58,13 +58,12 @@ def passage(seen: Watched, days: int) -> Passage:
     """Whether the stays of one stage go on within some days."""
     mature, passed = ripe(seen, days)
     how = _ways(seen.stays)
-    on, back, gone = (_share(incidence(seen.stays.days, how, way, days, seen.delay)) for way in (_ON, _BACK, _GONE))
+    on, back, gone = (_share(_chance(seen, how, way, days)) for way in (_ON, _BACK, _GONE))
     enough = len(seen) >= ENOUGH
     by_month = []
     for month in sorted(set(seen.month.tolist()))[-NEWEST:]:
         part = seen[seen.month == month]
-        told = incidence(part.stays.days, how[seen.month == month], _ON, days, part.delay)
-        share = _share(told) if len(part) >= ENOUGH else None
+        share = _share(_chance(part, how[seen.month == month], _ON, days)) if len(part) >= ENOUGH else None
         by_month.append(MonthOfPassage(month=month_name(month), stays=len(part), on=share))
     return Passage(
         seen=int(mature.sum()),
@@ -75,6 +74,11 @@ def passage(seen: Watched, days: int) -> Passage:
         gone=gone if enough else None,
         months=tuple(by_month),
     )
+
+
+def _chance(seen: Watched, how: Ints, way: int, days: int) -> Incidence | None:
+    could = (seen.stays.at - int(seen.stays.entered.min(initial=seen.stays.at))) / MICROS_PER_DAY
+    return incidence(seen.stays.days, how, way, days, seen.delay, could)
 
 
 def ripe(seen: Watched, days: int) -> tuple[Bools, Bools]:

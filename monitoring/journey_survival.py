@@ -80,13 +80,14 @@ def kaplan_meier(days: Floats, ended: Bools, entry: Floats | None = None) -> Sur
 
 
 def incidence(
-    days: Floats, how: Ints, way: int, within: float, entry: Floats | None = None
-) -> Incidence | None:  # fmt: skip
-    """The chance to have ended in one way within some days; None where nothing was looked at for so long.
+    days: Floats, how: Ints, way: int, within: float, entry: Floats | None = None, could: float = 0.0
+) -> Incidence | None:
+    """The chance to have ended in one way within some days; None where nothing could be looked at for so long.
 
     how    : (n,) in which way each ended, 0 where it has not
     way    : the way that is asked for, > 0
     within : days
+    could  : the longest that any of them could have been seen, where it is more than `days` say
 
     >>> found = incidence(np.array([1.0, 2.0, 3.0, 9.0]), np.array([1, 2, 0, 0]), 1, 5.0)
     >>> found.share
@@ -97,7 +98,7 @@ def incidence(
     at, ends, risk = _table(days, how > 0, entry)
     before = np.concatenate([[1.0], np.cumprod(1 - ends / risk)])
     inside = at <= within
-    if days.max() < within and before[inside.sum()] > 0:
+    if max(could, float(days.max())) < within and before[inside.sum()] > 0:
         return None
     mine = np.bincount(np.searchsorted(at, days[how == way]), minlength=len(at)).astype(np.float64)
     at, ends, risk, mine, before = at[inside], ends[inside], risk[inside], mine[inside], before[:-1][inside]
