@@ -143,8 +143,8 @@ def market(seed: int, leads: int = 900, days: int = 240, *, leak: float = 1.0, s
 
 
 def test_the_rates_found_are_those_planted():
-    """Though a third of the leads are too young to have done anything: the chance within 90 days is the planted one."""
-    inside = {name: 0 for name in RATES}
+    """Though a third of the leads are too young to have gone on, the chance to within 90 days is the planted one."""
+    inside = dict.fromkeys(RATES, 0)
     for seed in range(20):
         report = journey(market(seed), BOOK, at(240))
         for name, rate in RATES.items():

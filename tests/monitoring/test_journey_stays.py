@@ -23,6 +23,7 @@ OWN = playbook(
         "contact": {"by": ["created", "identity"], "requires": ["email"]},
         "hot": {"events": ["Demo"], "rules": [{"at_least": 2, "of": ["Pricing", "Quote"], "within_days": 5}]},
         "sql": {"requires": ["email", "company"]},
+        "offer": {"events": ["Offer"]},
         "customer": {},
     },
 )
@@ -109,6 +110,8 @@ def test_a_lead_is_given_back_only_from_where_sales_had_it():
     assert one(track("L", "Accepted", 1), track("L", "Returned", 2), book=EARLY) == [("sql", 1, None, "still", None)]
     skipped = one(created, track("L", "Demo", 3), track("L", "Accepted", 4), track("L", "Returned", 6), book=OWN)
     assert [line[0] for line in skipped] == ["contact", "hot", "sql", "hot"]
+    later = one(created, track("L", "Accepted", 4), track("L", "Offer", 6), track("L", "Returned", 8), book=OWN)
+    assert [line[0] for line in later] == ["contact", "sql", "offer", "contact"]
 
 
 def test_rules_over_several_acts():
@@ -150,6 +153,7 @@ def test_names_that_never_occurred_are_told_one_line_each():
         *(line for lines in never.values() for line in lines),
         "stages.hot.rules.0.of: no event 'Quote' has occurred so far",
         "stages.sql.requires: no lead has the trait 'company' so far",
+        "stages.offer.events: no event 'Offer' has occurred so far",
     ]
     assert "stages.hot.rules.0.of: no event 'Pricing' has occurred so far" in absent(log, OWN, at(5))
     assert absent(log_of(*STORY), BOOK, at(40)) == [*never["lost"], *never["opted_out"]]
@@ -157,15 +161,28 @@ def test_names_that_never_occurred_are_told_one_line_each():
 
 # --- any history, lead by lead -----------------------------------------------------------------------------------
 
-KINDS = ("Visited", "Lead Created", "Accepted", "Returned", "Deal Won", "Deal Lost", "Stop", "Demo", "Pricing", "Quote")
+KINDS = (
+    "Visited",
+    "Lead Created",
+    "Accepted",
+    "Returned",
+    "Deal Won",
+    "Deal Lost",
+    "Stop",
+    "Demo",
+    "Pricing",
+    "Quote",
+    "Offer",
+)
 moments = st.integers(0, 24).map(lambda half: half / 2)
 acts = st.builds(
     lambda lead, kind, day, late: track(lead, kind, day, known=day + late),
     st.sampled_from(["L1", "L2", "L3"]), st.sampled_from(KINDS), moments, st.sampled_from([0, 0, 0, 3.25]),
 )  # fmt: skip
 words = st.builds(
-    lambda lead, day, email: identify(lead, day, **({"email": f"{lead}@x.fr"} if email else {"country": "FR"})),
-    st.sampled_from(["L1", "L2"]), moments, st.booleans(),
+    lambda lead, day, late, told: identify(lead, day, known=day + late, **told(lead)),
+    st.sampled_from(["L1", "L2"]), moments, st.sampled_from([0, 0, 3.25]),
+    st.sampled_from([lambda lead: {"email": f"{lead}@x.fr"}, lambda _: {"country": "FR"}, lambda _: {"source": "Web"}]),
 )  # fmt: skip
 histories = st.lists(acts | words, max_size=24)
 
