@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, Protocol
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from veraison.playbook_table import Name, Table, Whole
@@ -40,15 +40,22 @@ class Rule(Table):
     """
 
     at_least: Whole = Field(default=1, ge=1, le=1000)
-    of: tuple[Name, ...] = Field(min_length=1)
+    of: tuple[Name, ...]
     within_days: Whole = Field(ge=1, le=3650)
+
+    @field_validator("of")
+    @classmethod
+    def _named(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not names:
+            raise ValueError("needs the name of at least one event")
+        return names
 
 
 class Stage(Table):
     """One stage; whichever of its entries comes first counts.
 
-    by        []  "first_event", "identity" (the first that says who it is), or what the journey calls "created",
-                  "ready" or "converted"
+    by        []  what the journey calls "created", "ready" or "converted", "identity" (the first word on who it is), or
+                  "first_event"
     events    []  names of events
     rules     []  several acts within some days: {at_least = 2, of = ["Pricing"], within_days = 14}
     requires  []  traits that have to be known of a lead in this stage

@@ -1,4 +1,4 @@
-"""The report of the journey: known answers on a log made by hand, planted rates and leaks, and what must always hold."""
+"""The report of the journey: known answers on a log made by hand, planted rates and leaks, and what always holds."""
 
 from collections import Counter
 from functools import lru_cache
