@@ -25,7 +25,6 @@ from veraison.cli.common import (
     parse_duration,
     place,
     say,
-    writing,
 )
 from veraison.errors import VeraisonError
 
@@ -167,9 +166,8 @@ def keep_watching(where: Place, times: "BaseTrigger") -> None:
 
 def _run(where: Place, now: Callable[[], int], go_on: Callable[[str], None]) -> "Verdict":
     """One run, with a store of its own: the leases are renewed on the other one meanwhile."""
-    from data import journey_report, quarantine, record, scorelog
+    from data import quarantine, record, scorelog
     from monitoring.chance import WEEK
-    from monitoring.journey import journey
     from monitoring.quality import MOST_WEEKS
     from monitoring.run import monitor as run_monitoring
     from monitoring.shadow import ROWS
@@ -178,12 +176,8 @@ def _run(where: Place, now: Callable[[], int], go_on: Callable[[str], None]) -> 
     book = where.playbook()
     with where.store() as store:
         as_of = now()
-        log = histories(store, book, as_of)
-        journeys = where.workspace.reports / journey_report.FILE
-        with writing(journeys):
-            journey_report.write(journeys.parent, journey(log, book, as_of))
         return run_monitoring(
-            log,
+            histories(store, book, as_of),
             Registry(where.workspace),
             book,
             where.workspace.reports,
