@@ -24,6 +24,7 @@ from serving import (
     login,
     meters,
     openapi,
+    page_journey,
     page_lead,
     page_monitoring,
     page_today,
@@ -141,6 +142,7 @@ def create_app(
     app.include_router(pages.router(leads, access))
     app.include_router(page_today.router(leads, access))
     app.include_router(record.pages(records, access))
+    app.include_router(page_journey.pages(journal, access))
     app.include_router(page_monitoring.pages(leads, models, journal, access, mlflow))
     app.include_router(page_lead.router(leads, Dossiers(store), access, desk))  # last: an id may hold a slash
     app.add_middleware(paths.Coded)

@@ -320,6 +320,11 @@ class Journal:
             return known
 
     @property
+    def folder(self) -> Path | None:
+        """The folder of reports, None where there is no workspace."""
+        return self._reports
+
+    @property
     def report(self) -> Path | None:
         """Evidently's report of the newest look, None where it made none."""
         found = None if self._reports is None else self._reports / REPORT

@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.browser.windows import DESK, PHONE, browser
 from tests.journals import story, write_journal
-from tests.service import Door, door, firm, log_scores
+from tests.service import Door, door, firm, log_scores, write_journey
 from tests.support import ROOT
 from veraison.cli import report
 
@@ -26,6 +26,9 @@ SCREENS = {
     "record": ("/record", TALL, "en-GB"),
     "monitoring": ("/monitoring", TALL, "en-GB"),
     "monitoring-phone": ("/monitoring", PHONE, "fr-FR"),
+    "journey": ("/journey", TALL, "en-GB"),
+    "journey-phone": ("/journey", PHONE, "fr-FR"),
+    "journey_report": ("{journey}", TALL, "fr-FR"),
     "month": ("{month}", TALL, "en-GB"),
     "card": ("{card}", FRAME, "en-GB"),
     "login": ("/login", DESK, "en-GB"),
@@ -53,6 +56,7 @@ def stage(folder: Path) -> Iterator[Door]:
         for days in (100, 90, 80, 70, 60, 50, 40, 32, 21, 14, 7):
             log_scores(service, service.log().leads, days=days)
         write_journal(service.market.workspace.reports, story(service.clock[0]))
+        write_journey(service)
         yield service
 
 
@@ -63,7 +67,9 @@ def taken(service: Door) -> Iterator[tuple[str, bytes]]:
     card = service.post(f"/v1/leads/{best}/card-link", {}, "read").json()["url"].split("/leads/")[1]
     month = service.market.workspace.root / "month.html"
     report.model(out_file=month, lang="en", workspace=service.market.workspace.root)
-    known = {"lead": best, "card": f"/leads/{card}", "month": month.as_uri()}
+    journey = service.market.workspace.root / "journey.html"
+    report.journey(out_file=journey, lang="fr", workspace=service.market.workspace.root)
+    known = {"lead": best, "card": f"/leads/{card}", "month": month.as_uri(), "journey": journey.as_uri()}
     with browser() as chromium:
         for name, (path, size, locale) in SCREENS.items():
             context = chromium.new_context(viewport=size, locale=locale, base_url=str(service.client.base_url))

@@ -22,12 +22,14 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
-from data import scorelog
+from data import journey_report, scorelog
 from data.events import MICROS_PER_DAY
+from data.journey_report import JourneyReport
 from data.log import EventLog
 from data.parse import parse_event
 from data.simulator import simulate
 from data.store import Store
+from monitoring.journey import journey
 from serving import keys
 from serving.app import create_app
 from serving.models import FOLDER, POINTER, ModelHolder
@@ -139,6 +141,13 @@ def log_scores(service: Door, lead_ids: list[str], *, days: float) -> None:
     as_of = service.clock[0] - round(days * MICROS_PER_DAY)
     scores = score(service.market.bundle, service.log(), lead_ids, [as_of] * len(lead_ids))
     scorelog.append(service.store, (one for one in scores.to_log(as_of) if one.vector is not None))
+
+
+def write_journey(service: Door, playbook: Playbook | None = None) -> JourneyReport:
+    """The report of the journey in the workspace's folder, as `veraison report journey` leaves it, at the clock."""
+    report = journey(service.log(), playbook or service.market.playbook, service.clock[0])
+    journey_report.write(service.market.workspace.reports, report)
+    return report
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from veraison.playbook_model import Features, Scoring, Training
+from veraison.playbook_stages import Stage, Zone, check, zones
 from veraison.playbook_table import Name, Table, Whole
 
 _WRITE_IT = "write it as 2026-03-01T09:12:00Z"
@@ -192,6 +193,17 @@ class Playbook(Table):
     exploration: Exploration = Exploration()
     monitoring: Monitoring = Monitoring()
     pages: Pages = Pages()
+    stages: dict[Name, Stage] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _stages_apart(self) -> "Playbook":
+        check(self.stages, self.journey)
+        return self
+
+    @property
+    def zones(self) -> tuple[Zone, ...]:
+        """The stages of the journey in their order, with what enters each."""
+        return zones(self.stages, self.journey)
 
     @property
     def has_readiness(self) -> bool:
@@ -201,4 +213,5 @@ class Playbook(Table):
     @property
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits that change when any definition does."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+        unsaid = {"stages"} - {name for name in ("stages",) if getattr(self, name)}  # as before there were any
+        return hashlib.sha256(self.model_dump_json(exclude=unsaid).encode()).hexdigest()[:12]

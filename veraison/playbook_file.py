@@ -3,9 +3,9 @@
 import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from veraison.errors import PlaybookError
 from veraison.playbook import REMOVED, Playbook
@@ -80,7 +80,10 @@ def _printable(text: str) -> str:
 def _allowed(path: tuple[int | str, ...]) -> list[str]:
     model: Any = Playbook
     for part in path:
-        model = model.model_fields[str(part)].annotation
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            model = model.model_fields[str(part)].annotation
+        else:  # a list of tables, or tables by name
+            model = next(one for one in get_args(model) if isinstance(one, type) and issubclass(one, BaseModel))
     return sorted(model.model_fields)
 
 

@@ -1,12 +1,15 @@
 """The firm's definitions: whatever is wrong in them is one line with the key, what is wrong, and what is allowed."""
 
+import hashlib
 import re
 import tomllib
 from datetime import UTC, datetime
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from data.simulator.files import playbook_text
@@ -15,6 +18,7 @@ from veraison.errors import PlaybookError
 from veraison.playbook import Playbook
 from veraison.playbook_file import load_playbook
 from veraison.playbook_model import ModelSettings
+from veraison.playbook_stages import Stage
 
 LEAST = '[journey]\nconverted = ["Deal Won"]\n'
 JOURNEY = "converted, created, lost, observed_from, opted_out, ready, returned, worked, worked_days"
@@ -54,7 +58,7 @@ BAD = {
     LEAST + 'won = ["Deal Won"]': f"journey.won: unknown key; allowed in [journey]: {JOURNEY}",
     LEAST + "[horizon]\ndays = [7]": (
         "horizon: unknown key; allowed at the top level: "
-        "exploration, features, horizons, identity, journey, monitoring, pages, scoring, training"
+        "exploration, features, horizons, identity, journey, monitoring, pages, scoring, stages, training"
     ),
     LEAST + '"a\\nb" = 1': f"journey.a\\nb: unknown key; allowed in [journey]: {JOURNEY}",
     LEAST + "observed_from = 2017-12-05": (
@@ -128,6 +132,54 @@ BAD = {
     LEAST + "[monitoring]\ncategory_share = -1\nfalse_alarms = -1": (
         "monitoring.false_alarms: should be greater than or equal to 0.001 (got -1) (and 1 more)"
     ),
+    "stages = 3\n" + LEAST: "stages: should be a table (got 3)",
+    LEAST + "[stages]\nmql = 3": "stages.mql: should be a table (got 3)",
+    LEAST + "[stages.mql]\n": (
+        "stages: the last one is not entered by journey.converted; end with [stages.customer] (got 'mql')"
+    ),
+    LEAST + "[stages.mql]\nevent = []\n[stages.customer]": (
+        "stages.mql.event: unknown key; allowed in [stages.mql]: by, events, requires, rules"
+    ),
+    LEAST + "[stages.hot]\n[stages.customer]": (
+        "stages.hot: does not say how a lead enters it; give it events, rules or by (got 'hot')"
+    ),
+    LEAST + '[stages.a]\nevents = ["X"]\n[stages.b]\nevents = ["Y", "X"]\n[stages.customer]': (
+        "stages.b.events: 'X' enters a already; an entry is of one stage (got 'X')"
+    ),
+    LEAST + '[stages.a]\nrules = [{of = ["X"], within_days = 3}]\n[stages.b]\nevents = ["X"]\n[stages.customer]': (
+        "stages.b.events: 'X' enters a already; an entry is of one stage (got 'X')"
+    ),
+    LEAST + '[stages.MQL]\nevents = ["X"]\n[stages.mql]\n[stages.customer]': (
+        "stages.mql: is the stage 'MQL' once more; each needs a name of its own (got 'mql')"
+    ),
+    LEAST + '[stages.a]\nrules = [{of = ["X"], days = 3}]\n[stages.customer]': (
+        "stages.a.rules.0.within_days: is required and missing (and 1 more)"
+    ),
+    LEAST + "[stages.a]\nrules = [{of = [], within_days = 3}]\n[stages.customer]": (
+        "stages.a.rules.0.of: needs the name of at least one event (got [])"
+    ),
+    LEAST + 'lost = ["No"]\n[stages.a]\nevents = ["No"]\n[stages.customer]': (
+        "stages.a.events: 'No' stands in journey.lost (got 'No')"
+    ),
+    LEAST + 'lost = ["No"]\n[stages.a]\nrules = [{of = ["X", "No"], within_days = 3}]\n[stages.customer]': (
+        "stages.a.rules.0.of: 'No' stands in journey.lost (got 'No')"
+    ),
+    LEAST + '[stages.a]\nevents = ["Deal Won"]\n[stages.customer]': (
+        "stages.a.events: 'Deal Won' stands in journey.converted; write by = [\"converted\"] (got 'Deal Won')"
+    ),
+    LEAST + "[stages.sql]\n[stages.customer]": (
+        "stages.sql.by: journey.ready names no event by which sales accept a lead (got 'ready')"
+    ),
+    LEAST + '[stages.mql]\nby = ["created"]\n[stages.customer]': (
+        "stages.mql.by: journey.created names no event (got 'created')"
+    ),
+    LEAST + '[stages.a]\nby = ["won"]\n[stages.customer]': (
+        "stages.a.by.0: should be 'first_event', 'identity', 'created', 'ready' or 'converted' (got 'won')"
+    ),
+    LEAST + '[stages.a]\nevents = ["X", "X"]\n[stages.customer]': "stages.a: 'X' stands twice in events",
+    LEAST + "[stages.customer]\n[stages.mql]": (
+        "stages.customer: is entered by journey.converted, so it has to be the last; mql stands later (got 'customer')"
+    ),
     LEAST + "[monitoring]\npsi = 0.2": (
         "monitoring.psi: is no key any more, as thresholds are calibrated (monitoring.false_alarms); leave it out"
     ),
@@ -177,6 +229,31 @@ def test_days_are_put_in_order(tmp_path):
     assert (book.horizons.days, book.features.windows_days) == ((30, 90), (1, 7))
 
 
+def test_stages_stand_in_their_order_and_the_usual_ones_know_how_they_are_entered(tmp_path):
+    journey = LEAST + 'ready = ["Accepted"]\ncreated = ["Lead"]\n'
+    usual = load(tmp_path, journey).zones
+    assert [one.name for one in usual] == ["anonymous", "mql", "sql", "customer"]
+    own = load(
+        tmp_path,
+        journey + '[stages.anonymous]\n[stages.mql]\nrequires = ["email"]\n[stages.hot]\nevents = ["Demo"]\n'
+        "[stages.sql]\n[stages.customer]",
+    ).zones
+    assert [one.name for one in own] == ["anonymous", "mql", "hot", "sql", "customer"]
+    assert [(one.events, one.first_event, one.identity, one.accepted) for one in own if one.name != "hot"] == [
+        (one.events, one.first_event, one.identity, one.accepted) for one in usual
+    ]
+    assert own[1].requires == ("email",)
+    assert [one.events for one in own] == [(), ("Lead",), ("Demo",), ("Accepted",), ("Deal Won",)]
+
+
+def test_a_playbook_without_stages_keeps_its_fingerprint(tmp_path):
+    """That of the models which were trained before there were any: what they are compared by does not move."""
+    book = load(tmp_path, LEAST)
+    before = hashlib.sha256(book.model_dump_json(exclude={"stages"}).encode()).hexdigest()[:12]
+    assert book.fingerprint == before
+    assert load(tmp_path, LEAST + "[stages.mql]\n[stages.customer]").fingerprint != before
+
+
 @pytest.mark.parametrize("text", ["2017-12-05T00:00:00Z", '"2017-12-05T01:00:00+01:00"'])
 def test_a_moment_may_be_text_or_a_date_of_toml(tmp_path, text):
     book = load(tmp_path, LEAST + f"observed_from = {text}")
@@ -197,10 +274,16 @@ def test_the_playbooks_beside_the_mappings_are_good(path):
     assert load_playbook(path).journey.converted
 
 
+def table_of(field):
+    """The table that a key of the playbook is, or that its names or places hold."""
+    among = (field.annotation, *get_args(field.annotation))
+    return next(one for one in among if isinstance(one, type) and issubclass(one, BaseModel))
+
+
 def test_every_key_is_documented_with_its_default():
     for table, field in Playbook.model_fields.items():
-        lines = {line.split()[0]: line for line in field.annotation.__doc__.splitlines() if line.strip()}
-        for key, about in field.annotation.model_fields.items():
+        lines = {line.split()[0]: line for line in table_of(field).__doc__.splitlines() if line.strip()}
+        for key, about in table_of(field).model_fields.items():
             assert key in lines, f"[{table}] {key} is not in the docstring"
             default = about.get_default(call_default_factory=True)
             if default is not PydanticUndefined:
@@ -229,9 +312,10 @@ values = st.recursive(
     max_leaves=5,
 )
 tables = {
-    table: st.dictionaries(st.sampled_from([*field.annotation.model_fields, "odd"]), values, max_size=3)
+    table: st.dictionaries(st.sampled_from([*table_of(field).model_fields, "odd"]), values, max_size=3)
     for table, field in Playbook.model_fields.items()
 }
+tables["stages"] = st.dictionaries(st.sampled_from(["mql", "hot", "customer", "x\n"]), tables["stages"] | values)
 
 
 @given(given_=st.fixed_dictionaries({}, optional={name: plan | values for name, plan in tables.items()}))
@@ -253,7 +337,11 @@ def test_the_page_about_the_playbook_shows_every_key_with_its_default(tmp_path):
     (text,) = re.findall(r"^```toml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     written, book = tomllib.loads(text), load(tmp_path, text)
     examples = {"journey", "outbound", "traits", "keys"}
+    stages = written.pop("stages")
+    assert {key for one in stages.values() for key in one} == set(Stage.model_fields)
     for table, field in Playbook.model_fields.items():
+        if table not in written:
+            continue
         assert set(written[table]) == set(field.annotation.model_fields), table
         for key, about in field.annotation.model_fields.items():
             if not {table, key} & examples:

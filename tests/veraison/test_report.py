@@ -1,4 +1,4 @@
-"""The report of a month: what it says of a registry, a log and a journal, and what where one of them is missing."""
+"""The reports: what a month says of a registry, a log and a journal, and the journey of a store at a moment."""
 
 import re
 from pathlib import Path
