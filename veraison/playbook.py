@@ -10,13 +10,18 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
+from veraison import playbook_routes
 from veraison.playbook_model import Features, Scoring, Training
+from veraison.playbook_routes import Route, Routing
 from veraison.playbook_table import Name, Table, Whole
 
 _WRITE_IT = "write it as 2026-03-01T09:12:00Z"
 
 REMOVED = {"monitoring": ("psi", "share", "score_psi")}
 """Keys that are no more: playbooks are told so, models that were trained with them are read without."""
+
+_OF_NO_MODEL = {"routes", "routing"}
+"""Tables that say what is done with scores: another seller in a team does not make another model."""
 
 
 class Journey(Table):
@@ -192,6 +197,13 @@ class Playbook(Table):
     exploration: Exploration = Exploration()
     monitoring: Monitoring = Monitoring()
     pages: Pages = Pages()
+    routes: tuple[Route, ...] = ()
+    routing: Routing = Routing()
+
+    @model_validator(mode="after")
+    def _routes_can_be_read(self) -> "Playbook":
+        playbook_routes.check(self.routes, self.routing, self.features.traits, self.scoring.grades)
+        return self
 
     @property
     def has_readiness(self) -> bool:
@@ -200,5 +212,5 @@ class Playbook(Table):
 
     @property
     def fingerprint(self) -> str:
-        """Twelve hexadecimal digits that change when any definition does."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+        """Twelve hexadecimal digits that change when any definition does that a model could be made by."""
+        return hashlib.sha256(self.model_dump_json(exclude=_OF_NO_MODEL).encode()).hexdigest()[:12]

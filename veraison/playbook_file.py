@@ -3,7 +3,7 @@
 import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -79,8 +79,8 @@ def _printable(text: str) -> str:
 
 def _allowed(path: tuple[int | str, ...]) -> list[str]:
     model: Any = Playbook
-    for part in path:
-        model = model.model_fields[str(part)].annotation
+    for part in path:  # of a list of tables, each is like the others
+        model = get_args(model)[0] if isinstance(part, int) else model.model_fields[part].annotation
     return sorted(model.model_fields)
 
 

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+import typing
 from datetime import UTC, datetime
 
 import pytest
@@ -54,7 +55,7 @@ BAD = {
     LEAST + 'won = ["Deal Won"]': f"journey.won: unknown key; allowed in [journey]: {JOURNEY}",
     LEAST + "[horizon]\ndays = [7]": (
         "horizon: unknown key; allowed at the top level: "
-        "exploration, features, horizons, identity, journey, monitoring, pages, scoring, training"
+        "exploration, features, horizons, identity, journey, monitoring, pages, routes, routing, scoring, training"
     ),
     LEAST + '"a\\nb" = 1': f"journey.a\\nb: unknown key; allowed in [journey]: {JOURNEY}",
     LEAST + "observed_from = 2017-12-05": (
@@ -197,10 +198,17 @@ def test_the_playbooks_beside_the_mappings_are_good(path):
     assert load_playbook(path).journey.converted
 
 
+TABLES = {
+    name: typing.get_args(field.annotation)[0] if typing.get_args(field.annotation) else field.annotation
+    for name, field in Playbook.model_fields.items()
+}
+"""The model of each table, and of each table of a list such as [[routes]]."""
+
+
 def test_every_key_is_documented_with_its_default():
-    for table, field in Playbook.model_fields.items():
-        lines = {line.split()[0]: line for line in field.annotation.__doc__.splitlines() if line.strip()}
-        for key, about in field.annotation.model_fields.items():
+    for table, model in TABLES.items():
+        lines = {line.split()[0]: line for line in model.__doc__.splitlines() if line.strip()}
+        for key, about in model.model_fields.items():
             assert key in lines, f"[{table}] {key} is not in the docstring"
             default = about.get_default(call_default_factory=True)
             if default is not PydanticUndefined:
@@ -229,9 +237,10 @@ values = st.recursive(
     max_leaves=5,
 )
 tables = {
-    table: st.dictionaries(st.sampled_from([*field.annotation.model_fields, "odd"]), values, max_size=3)
-    for table, field in Playbook.model_fields.items()
+    table: st.dictionaries(st.sampled_from([*model.model_fields, "odd"]), values, max_size=3)
+    for table, model in TABLES.items()
 }
+tables["routes"] = st.lists(tables["routes"], max_size=3)
 
 
 @given(given_=st.fixed_dictionaries({}, optional={name: plan | values for name, plan in tables.items()}))
@@ -252,10 +261,12 @@ def test_the_page_about_the_playbook_shows_every_key_with_its_default(tmp_path):
     page = (ROOT / "docs" / "playbook.md").read_text(encoding="utf-8")
     (text,) = re.findall(r"^```toml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     written, book = tomllib.loads(text), load(tmp_path, text)
+    assert set(written) == set(TABLES)
     examples = {"journey", "outbound", "traits", "keys"}
-    for table, field in Playbook.model_fields.items():
-        assert set(written[table]) == set(field.annotation.model_fields), table
-        for key, about in field.annotation.model_fields.items():
+    assert {key for route in written.pop("routes") for key in route} == set(TABLES["routes"].model_fields)
+    for table in written:
+        assert set(written[table]) == set(TABLES[table].model_fields), table
+        for key, about in TABLES[table].model_fields.items():
             if not {table, key} & examples:
                 default = about.get_default(call_default_factory=True)
                 assert getattr(getattr(book, table), key) == default, f"[{table}] {key}"
