@@ -149,7 +149,7 @@ def terms(condition: object) -> list[object]:
 def read(condition: object, domain: Domain) -> Values:
     """The values that a condition means.
 
-    Raises : ValueError, a sentence about the condition, also where no value is left
+    Raises : ValueError, a sentence about the condition, also where it or a part of it takes no value at all
 
     >>> 500 in read("50..<500", Domain("number")), 499.5 in read("50..<500", Domain("number"))
     (False, True)
@@ -160,9 +160,9 @@ def read(condition: object, domain: Domain) -> Values:
         raise ValueError("names no value; " + _write(domain))
     found: Values = Numbers() if domain.kind == "number" else Names()
     for part in parts:
-        found = found | _part(part, domain)  # type: ignore[operator]  # both are of the domain's kind
-    if found.is_empty:
-        raise ValueError("takes no value at all, so no lead" + _bounds(domain))
+        if (more := _part(part, domain)).is_empty:
+            raise ValueError("takes no value at all, so no lead" + _bounds(domain))
+        found = found | more  # type: ignore[operator]  # both are of the domain's kind
     return found
 
 
