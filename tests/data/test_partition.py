@@ -229,6 +229,19 @@ def test_fifty_careless_rules_over_eight_traits_are_looked_through():
     assert len({tuple(gap.where.items()) for gap in found.gaps}) == 20
 
 
+def test_rules_that_cannot_be_looked_through_are_said_to_be_undecided():
+    draw, traits = random.Random(1), {f"n{place}": "number" for place in range(8)}
+    rules = [
+        ({word: {"not": f"{low}..{low + 10}"} for word in traits if (low := draw.randrange(90)) >= 0}, False)
+        for _ in range(50)
+    ]
+    book = book_of(rules, traits)
+    found = judge(rules_of(book), domains(traits, GRADES), steps=3_000)
+    assert found.undecided
+    assert not found.partitions
+    assert len(found.overlaps) == 50 * 49 // 2
+
+
 def only(when, **tables):
     return verdict(playbook(features={"traits": TRAITS}, routes=[{"name": "r", "to": "x", "when": when}], **tables))
 
