@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from data.identity import fold
 from veraison.playbook import Playbook
-from veraison.playbook_conditions import Domain, Names, Numbers, Values, read, terms, told
+from veraison.playbook_conditions import Domain, Names, Numbers, Values, read, terms
 from veraison.playbook_routes import Route, domains
 
 Value = float | str | None
@@ -29,18 +29,18 @@ class Clause:
     axis      : what it is a condition on: the word, but ``score`` for ``grade``
     condition : as the playbook has it
     values    : what it takes, texts folded
-    terms     : its parts, any of which is enough, each in words with what it takes
+    terms     : its parts, any of which is enough, each as the playbook has it with what it takes
     """
 
     word: str
     axis: str
     condition: object
     values: Values
-    terms: tuple[tuple[str, Values], ...]
+    terms: tuple[tuple[object, Values], ...]
 
-    def reason(self, value: Value) -> str:
-        """The part that takes a value, in words: ``>= 500``."""
-        return next(text for text, values in self.terms if comparable(value) in values)
+    def reason(self, value: Value) -> object:
+        """The part that takes a value, as the playbook has it: ``">=500"``."""
+        return next(part for part, values in self.terms if comparable(value) in values)
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def _clauses(route: Route, known: Mapping[str, Domain], grades: Mapping[str, flo
                 return values
             return _scores(values, grades) if word == "grade" else values.written(fold)
 
-        parts = tuple((told(part), taken(part)) for part in terms(condition))
+        parts = tuple((part, taken(part)) for part in terms(condition))
         found.append(Clause(word, "score" if word == "grade" else word, condition, taken(condition), parts))
     return found
 

@@ -166,21 +166,6 @@ def read(condition: object, domain: Domain) -> Values:
     return found
 
 
-def told(condition: object) -> str:
-    """A condition in words, as a person would write it.
-
-    >>> told(">=500"), told({"not": ["FR", "BE"]}), told("=missing")
-    ('>= 500', 'not FR or BE', 'missing')
-    """
-    if isinstance(condition, dict):
-        return "not " + told(condition.get("not"))
-    if isinstance(condition, list | tuple):
-        return " or ".join(map(told, condition))
-    if isinstance(condition, str) and (found := _COMPARED.fullmatch(condition.strip())) and found[1]:
-        return found[2] if found[1] == "=" else f"{found[1]} {found[2]}"
-    return str(condition).removeprefix("=")
-
-
 def _part(part: object, domain: Domain) -> Values:
     if isinstance(part, dict):
         if set(part) != {"not"} or isinstance(part["not"], dict):
