@@ -20,8 +20,8 @@ _WRITE_IT = "write it as 2026-03-01T09:12:00Z"
 REMOVED = {"monitoring": ("psi", "share", "score_psi")}
 """Keys that are no more: playbooks are told so, models that were trained with them are read without."""
 
-_OF_NO_MODEL = {"routes", "routing"}
-"""Tables that say what is done with scores: another seller in a team does not make another model."""
+OF_NO_MODEL = {"routes", "routing"}
+"""Tables that say what is done with scores: another seller in a team makes no other model. No bundle carries them."""
 
 
 class Journey(Table):
@@ -213,4 +213,4 @@ class Playbook(Table):
     @property
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits that change when any definition does that a model could be made by."""
-        return hashlib.sha256(self.model_dump_json(exclude=_OF_NO_MODEL).encode()).hexdigest()[:12]
+        return hashlib.sha256(self.model_dump_json(exclude=OF_NO_MODEL).encode()).hexdigest()[:12]

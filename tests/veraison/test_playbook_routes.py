@@ -1,5 +1,6 @@
 """The tables of the routes: what each condition means, and each mistake as one line with the key's path."""
 
+import json
 import math
 import operator
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from data.domains import DOMAIN_KINDS
 from tests.veraison.test_playbook import LEAST, load, refusal
-from veraison.playbook import Playbook
+from veraison.playbook import OF_NO_MODEL, Playbook
 from veraison.playbook_conditions import EMAIL_KINDS, Domain, read
 
 TRAITS = '[features.traits]\nemployees = "number"\ncountry = "category"\nemail = "email"\n'
@@ -195,6 +196,10 @@ def test_a_trait_by_the_name_of_what_the_scorer_says_cannot_be_asked_for(tmp_pat
 def test_routes_change_no_fingerprint_as_they_make_no_model(tmp_path):
     plain, routed = load(tmp_path, LEAST + TRAITS), load(tmp_path, LEAST + TRAITS + route('{country = ["FR"]}'))
     assert plain.fingerprint == routed.fingerprint
+    assert set(json.loads(plain.model_dump_json(exclude=OF_NO_MODEL))) == set(Playbook.model_fields) - {
+        "routes",
+        "routing",
+    }
     assert Playbook.model_validate_json(routed.model_dump_json()) == routed
 
 

@@ -1,26 +1,35 @@
-"""Who gets which lead: whether the rules are sound."""
+"""Who gets which lead: whether the rules are sound, and where the leads of now go."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import polars as pl
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from veraison.cli.common import (
     AsOfOption,
+    LanguageOption,
     Place,
     PlaybookOption,
     WorkspaceOption,
+    errors,
+    misused,
     moment,
     note,
     out,
     place,
+    writing,
 )
+from veraison.cli.scores import checked_language
 from veraison.errors import ModelError, PlaybookError
 
 if TYPE_CHECKING:
     from data.partition import Found, Verdict
     from serving.routing_history import Shares
+    from training.bundle import Bundle
     from veraison.playbook import Playbook
 
 
@@ -30,11 +39,6 @@ def register(app: typer.Typer) -> None:
 
 
 routes = typer.Typer(help="Who gets which lead: the routes of the playbook.", no_args_is_help=True)
-
-
-@routes.callback()  # so that the one command there is remains a word of its own
-def routing() -> None:
-    """Who gets which lead: the routes of the playbook."""
 
 
 @routes.command()
@@ -56,9 +60,7 @@ def check(
     from veraison.playbook_routes import domains
 
     where = place(workspace, playbook)
-    book = where.playbook()
-    if not book.routes:
-        raise PlaybookError(f'{where.playbook_path}: no routes there; write [[routes]] name = "all" to = "sales"')
+    book = _routed(where)
     verdict = judge(rules_of(book), domains(book.features.traits, book.scoring.grades))
     fails = bool(verdict.overlaps or verdict.undecided or (verdict.gaps and not book.routing.exceptions))
     past = _past(where, book, as_of)
@@ -72,9 +74,75 @@ def check(
         raise typer.Exit(1)
 
 
+@routes.command()
+def leads(
+    as_of: AsOfOption = None,
+    out_path: Annotated[
+        Path | None, typer.Option("--out", metavar="F", help="Write all of them here (.json or .csv).")
+    ] = None,
+    lang: LanguageOption = "en",
+    workspace: WorkspaceOption = None,
+    playbook: PlaybookOption = None,
+) -> None:
+    """Route every open lead: where it goes, to whom, and why. Nothing is stored: who acts on it tells the seller.
+
+    Potential and price need a model (veraison train), and so do routes that ask what the scorer says.
+
+    Examples: veraison routes leads   ·   veraison routes leads --as-of 2026-03-01 --out routed.csv
+    """
+    from serving.routing import Routed, chances_of, route
+    from serving.scorer import score, visible_leads
+
+    if out_path is not None and out_path.suffix not in (".json", ".csv"):
+        misused(f"--out {out_path}: write to a .json or .csv file")
+    language, where = checked_language(lang), place(workspace, playbook)
+    book = _routed(where)
+    bundle = _champion(where, "the scorer says nothing of these leads")
+    with where.store() as store:
+        at, log = moment(as_of, store), store.scan()
+    lead_ids = visible_leads(log, at)
+    chances = None
+    if bundle is not None:
+        chances = chances_of(score(bundle, log, lead_ids, [at] * len(lead_ids), threads=where.settings.threads))
+    found = [one for one in route(book, log, lead_ids, at, chances, language) if one.to is not None]
+    if out_path is not None:
+        rows = [one.to_dict() for one in found]
+        with writing(out_path):
+            if out_path.suffix == ".json":
+                out_path.write_text(json.dumps(rows, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+            else:
+                pl.DataFrame(rows, schema=Routed.__slots__, infer_schema_length=None).write_csv(out_path)
+        errors.print(f"{len(found):,} rows: {out_path}", soft_wrap=True, markup=False)
+        return
+    table = Table(title=f"{len(found):,} open leads", title_justify="left")
+    for name in ("lead", "to", "seller", "why"):
+        table.add_column(name, overflow="fold")
+    for one in found:
+        table.add_row(*(escape(text or "") for text in (one.lead_id, one.to, one.seller, one.why)))
+    out.print(table)
+
+
+def _routed(where: Place) -> "Playbook":
+    """The playbook, which has routes."""
+    book = where.playbook()
+    if not book.routes:
+        raise PlaybookError(f'{where.playbook_path}: no routes there; write [[routes]] name = "all" to = "sales"')
+    return book
+
+
+def _champion(where: Place, without: str) -> "Bundle | None":
+    """The bundle that serves; None, and a person is told what that means, where there is none."""
+    from serving.models import load_champion
+
+    try:
+        return load_champion(where.workspace)
+    except ModelError as problem:
+        note(f"{without}: {problem}")
+        return None
+
+
 def _past(where: Place, book: "Playbook", as_of: str | None) -> "Shares | None":
     """What became of the leads that the workspace knows; None, and a person is told why, where that cannot be said."""
-    from serving.models import load_champion
     from serving.routing_history import asks_the_scorer, shares
 
     if not (where.workspace.store_url_override or where.workspace.database.exists()):
@@ -82,10 +150,8 @@ def _past(where: Place, book: "Playbook", as_of: str | None) -> "Shares | None":
         return None
     bundle = None
     if asks_the_scorer(book):
-        try:
-            bundle = load_champion(where.workspace)
-        except ModelError as problem:
-            note(f"routes ask what the scorer says, so nothing is said of leads of the past: {problem}")
+        bundle = _champion(where, "routes ask what the scorer says, so nothing is said of leads of the past")
+        if bundle is None:
             return None
     with where.store() as store:
         if as_of is None and store.newest() is None:
