@@ -158,7 +158,9 @@ def test_routed_leads_can_be_written(check, tmp_path, monkeypatch, capsys):
         with pytest.raises(SystemExit) as ended:
             main()
         assert ended.value.code == 0
-        assert "11 rows" in capsys.readouterr().err
+        said = capsys.readouterr().err
+        assert "11 rows" in said
+        assert "not open, so not routed: 1 not_started" in said
     rows = json.loads((tmp_path / "routed.json").read_text(encoding="utf-8"))
     assert [row["to"] for row in rows if row["lead_id"] in ("L0", "L7", "L8", "A")] == [
         "triage", "inside-sales", "key-accounts", "key-accounts"

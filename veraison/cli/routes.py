@@ -1,6 +1,7 @@
 """Who gets which lead: whether the rules are sound, and where the leads of now go."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -104,7 +105,10 @@ def leads(
     chances = None
     if bundle is not None:
         chances = chances_of(score(bundle, log, lead_ids, [at] * len(lead_ids), threads=where.settings.threads))
-    found = [one for one in route(book, log, lead_ids, at, chances, language) if one.to is not None]
+    every = route(book, log, lead_ids, at, chances, language)
+    found = [one for one in every if one.to is not None]
+    if others := Counter(one.status for one in every if one.to is None):
+        note("not open, so not routed: " + ", ".join(f"{count:,} {status}" for status, count in others.items()))
     if out_path is not None:
         rows = [one.to_dict() for one in found]
         with writing(out_path):
