@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.companies import AccountWon, account_won
@@ -137,7 +137,8 @@ def test_the_newest_readable_word_counts():
 
 def test_potential_is_probability_times_the_amount_that_is_known_best():
     rules = book(amount_trait="budget", amount_events=["Quote Requested"], amount_else=100.0, price_share=0.1)
-    quotes = [track("L2", "Quote Requested", 1, value=500), track("L2", "Quote Requested", 2, value=4000)]
+    quotes = [track("L2", "Quote Requested", day, known=known, value=value) for day, known, value in
+              ((1, 1, 500), (2, 2, 4000), (1.5, 3, 9000), (3, 11, 1))]  # fmt: skip
     events = [*lead("L1", budget=8000), *lead("L2"), *quotes, *lead("L3"), *lead("L4", budget=70)]
     chances = {name: Chance(0.05, 40.0) for name in ("L1", "L2", "L3")}
     found = routed(rules, events, chances=chances)
@@ -274,12 +275,12 @@ people = st.fixed_dictionaries(
 )
 stories = st.lists(
     st.tuples(
-        st.sampled_from([f"L{n}" for n in range(8)]),
+        st.sampled_from(["L0", "L1", "L2", "L3", "L4"]),
         st.one_of(people, st.sampled_from(["Lead Created", "Deal Won", "Deal Lost", "Visit"])),
         days,
         st.floats(0, 5),
     ),
-    max_size=30,
+    max_size=24,
 )
 RULES = book(capacity={"Amira": 2, "Eva": 2, "Ugo": 1}, exceptions="triage")
 
@@ -293,10 +294,10 @@ def events_of(story):
     ]
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
-@given(story=stories, day=days)
+@settings(max_examples=60)
+@given(story=stories, day=st.sampled_from([2, 9, 16]))
 def test_every_lead_has_one_place_and_what_is_known_later_changes_nothing(story, day):
-    events = events_of(story)
+    events = [*(track(f"L{n}", "Lead Created", n / 10) for n in range(4)), *events_of(story)]
     log, past = log_of(*events), log_of(*(one for one in events if one.known_at < at(day)))
     leads = visible_leads(past, at(day))
     found = route(RULES, log, leads, at(day))
