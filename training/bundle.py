@@ -26,7 +26,7 @@ from training.hazard import HazardModel
 from training.interval import IntervalModel
 from training.levels import Level, Levels
 from veraison.errors import ModelError
-from veraison.playbook import REMOVED, Playbook
+from veraison.playbook import OF_NO_MODEL, REMOVED, Playbook
 
 FORMAT = 3
 """1: hazards whose clocks stand still (training.hazard); 2: without levels (training.levels). Both are still read; a
@@ -235,7 +235,7 @@ class Bundle:
     def _files(self) -> dict[str, str]:
         core = {
             "format": FORMAT if self.levels else 2,
-            "playbook": json.loads(self.playbook.model_dump_json()),
+            "playbook": json.loads(self.playbook.model_dump_json(exclude=OF_NO_MODEL)),
             "feature_set": self.feature_set.to_json(),
             "base_odds": self.base_odds,
             "conversion": _hazard_json(self.conversion),

@@ -10,14 +10,20 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
+from veraison import playbook_routes, playbook_stages
 from veraison.playbook_model import Features, Scoring, Training
-from veraison.playbook_stages import Stage, Zone, check, zones
+from veraison.playbook_routes import Route, Routing
+from veraison.playbook_stages import Stage, Zone, zones
 from veraison.playbook_table import Name, Table, Whole
 
 _WRITE_IT = "write it as 2026-03-01T09:12:00Z"
 
 REMOVED = {"monitoring": ("psi", "share", "score_psi")}
 """Keys that are no more: playbooks are told so, models that were trained with them are read without."""
+
+OF_NO_MODEL = {"routes", "routing", "stages"}
+"""Tables that say what is done with leads and told of them: another seller in a team makes no other model. No bundle
+carries them."""
 
 
 class Journey(Table):
@@ -193,11 +199,18 @@ class Playbook(Table):
     exploration: Exploration = Exploration()
     monitoring: Monitoring = Monitoring()
     pages: Pages = Pages()
+    routes: tuple[Route, ...] = ()
+    routing: Routing = Routing()
     stages: dict[Name, Stage] = Field(default_factory=dict)
 
     @model_validator(mode="after")
+    def _routes_can_be_read(self) -> "Playbook":
+        playbook_routes.check(self.routes, self.routing, self.features.traits, self.scoring.grades)
+        return self
+
+    @model_validator(mode="after")
     def _stages_apart(self) -> "Playbook":
-        check(self.stages, self.journey)
+        playbook_stages.check(self.stages, self.journey)
         return self
 
     @property
@@ -212,6 +225,5 @@ class Playbook(Table):
 
     @property
     def fingerprint(self) -> str:
-        """Twelve hexadecimal digits that change when any definition does."""
-        unsaid = {"stages"} - {name for name in ("stages",) if getattr(self, name)}  # as before there were any
-        return hashlib.sha256(self.model_dump_json(exclude=unsaid).encode()).hexdigest()[:12]
+        """Twelve hexadecimal digits that change when any definition does that a model could be made by."""
+        return hashlib.sha256(self.model_dump_json(exclude=OF_NO_MODEL).encode()).hexdigest()[:12]

