@@ -285,6 +285,18 @@ stories = st.lists(
 RULES = book(capacity={"Amira": 2, "Eva": 2, "Ugo": 1}, exceptions="triage")
 
 
+@pytest.mark.parametrize("late", [{"employees": 900, "country": "FR"}, {"owner": "Ugo"}, {"email_domain": "acme.fr"}])
+def test_a_word_counts_from_the_moment_it_is_known_not_from_that_it_is_true_of(late):
+    held = [*lead("L0", email_domain="acme.fr"), identify("L0", 1, owner="Ugo"), *lead("L1")]
+    rules = book({"name": "r", "when": {}, "to": "t"}, teams={"t": ["Eva", "Ugo"]}, capacity={"Eva": 9, "Ugo": 1})
+    before, unseen, seen = (
+        [routed(each, [*held, *more], 6)["L1"] for each in (book(), rules)]
+        for more in ([], [identify("L1", 2, known=6, **late)], [identify("L1", 2, known=5.9, **late)])
+    )
+    assert unseen == before
+    assert seen != before
+
+
 def events_of(story):
     return [
         identify(name, day, known=day + late, **what)
