@@ -14,7 +14,7 @@ _WHOLE_SCOPE = "veraison.scope"
 _TOLD = (b"traceparent", b"tracestate")
 _WHOLE = re.compile(
     r"/(v1/(batch|import|track|identify|page|screen|group|alias|score|leads|record|monitoring|status))?"
-    r"|/(today|leads|record(/chart\.svg)?|monitoring(/(conversions|scores|events)\.svg|/drift\.html)?)"
+    r"|/(today|leads|record(/chart\.svg)?|journey(/(flow|time)\.svg)?|monitoring(/(conversions|scores|events)\.svg|/drift\.html)?)"
     r"|/(login(/oidc(/back)?)?|logout)"
     r"|/(livez|healthz|readyz|metrics|openapi\.json|docs)"
 )

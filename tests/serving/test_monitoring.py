@@ -88,6 +88,8 @@ CAUSES = [
     {"kind": "column", "name": "count__x", "psi": 0.4},
     {"kind": "slice", "name": "source=Webinar", "leads": 200, "observed": 9, "expected": 30.2},
     BROKEN,
+    {"kind": "level", "name": "all", "before": 0.5, "factor": 0.62},
+    {"kind": "level", "name": "source=Webinar", "before": 0.5, "factor": 0.62},
     {"kind": "quarantine", "name": "all events", "value": 40, "source": "http", "reason": "time"},
     *({"kind": kind, "name": "x"} for kind in ("bots", "late_events", "quarantine", "duplicates", "estimate")),
 ]  # fmt: skip
