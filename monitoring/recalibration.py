@@ -108,7 +108,7 @@ def revise(found: Conversions | None, champion: Bundle, *, as_of: int) -> list[W
     revised = []
     for (name, event), level in newest.items():
         since = series.get((name if name == ALL else name.partition("=")[2], event))
-        if since is not None and since.observed.sum() >= level.observed:
+        if since is not None and since.observed.sum() >= max(level.observed, OPTIMISM):  # as many again, and not none
             revised.append(_learned_on(level, since, isoformat(as_of)))
     moved = [(one, newest[one.level.name, one.level.event].factor / one.level.factor) for one in revised]
     return [one for one, by in moved if one.evidence >= 1.0 and max(by, 1 / by) > MATERIAL]

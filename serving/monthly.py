@@ -18,7 +18,7 @@ from features.catalogue import FeatureSet
 from serving.cause_words import with_meanings
 from serving.monitoring_charts import conversions_svg, score_drift, scores_svg, weeks
 from serving.monitoring_words import decided
-from serving.pages import HERE, environment
+from serving.pages import standing_alone
 from serving.record_words import banded_row, summary
 from serving.selection_words import worked_or_not
 from serving.translations import Words
@@ -110,9 +110,8 @@ def monthly(known: Known, words: Words) -> str:
         "decisions": [decided(_named(one.verdict, known, words), words) for one in during],
         "changes": _changes(during, words),
         "charts": _charts(past, known.at, words),
-        "style": Markup((HERE / "static" / "veraison.css").read_text(encoding="utf-8")),  # noqa: S704 (a file of ours)
     }
-    return environment(words).get_template("month.html").render(shown | {"t": words})
+    return standing_alone("month.html", shown, words)
 
 
 def _named(verdict: Verdict, known: Known, words: Words) -> Verdict:

@@ -14,8 +14,7 @@ from serving.access import Access
 from serving.charts import Size
 from serving.journey_charts import CHARTS, Chart, drawing, there
 from serving.journey_words import shown
-from serving.pages import HERE, environment, page, routes, words_of
-from serving.problems import Problem
+from serving.pages import chart_answer, page, routes, standing_alone, words_of
 from serving.translations import Words
 from serving.verdicts import Journal
 from veraison.errors import VeraisonError
@@ -47,9 +46,8 @@ def pages(journal: Journal, access: Access) -> APIRouter:
         except VeraisonError:
             report = None
         if report is None or name not in there(report):
-            raise Problem(404, "no-chart", "nothing of this has been measured yet")
-        headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-        return Response(drawing(name, report, words_of(request), size), media_type="image/svg+xml", headers=headers)
+            return chart_answer(None)
+        return chart_answer(drawing(name, report, words_of(request), size))
 
     @found.get("/journey/flow.svg")
     def flow(request: Request, size: Size = "wide") -> Response:
@@ -76,9 +74,8 @@ def alone(report: JourneyReport, words: Words) -> str:
         "report": shown(report, words),
         "charts": charts,
         "as_of": words("As of %(moment)s UTC", moment=words.moment(report.moment)),
-        "style": Markup((HERE / "static" / "veraison.css").read_text(encoding="utf-8")),  # noqa: S704 (a file of ours)
     }
-    return environment(words).get_template("journey_report.html").render(known | {"t": words})
+    return standing_alone("journey_report.html", known, words)
 
 
 def _chart(name: Chart, words: Words) -> dict[str, Any]:

@@ -20,7 +20,19 @@ from serving.forms import form
 from serving.history import Past
 from serving.leads import Leads
 from serving.lines import past_line, readiness_line
-from serving.pages import STATUSES, kept, lead_path, origin, page, routes, seen_by_viewer, shown, who, words_of
+from serving.pages import (
+    STATUSES,
+    chart_answer,
+    kept,
+    lead_path,
+    origin,
+    page,
+    routes,
+    seen_by_viewer,
+    shown,
+    who,
+    words_of,
+)
 from serving.paths import LeadPath
 from serving.points import whole_move, whole_parts
 from serving.problems import Problem
@@ -55,7 +67,7 @@ def router(leads: Leads, dossiers: Dossiers, access: Access, desk: Desk) -> APIR
         account = steps(one.row, words)
         if not account:
             raise Problem(404, "not-found", "this lead has no score at that moment")
-        return _drawn(waterfall(account, words, size))
+        return chart_answer(waterfall(account, words, size))
 
     @found.get("/leads/{lead_id:path}/history.svg")
     def past_picture(
@@ -66,7 +78,7 @@ def router(leads: Leads, dossiers: Dossiers, access: Access, desk: Desk) -> APIR
         past = dossiers.past(leads, lead_id, leads.clock() if as_of is None else as_of, words.language)
         if len(past) < 2:
             raise Problem(404, "not-found", "this lead has no score before that moment")
-        return _drawn(past_line(tuple((one.as_of, one.score) for one in past), words, size))
+        return chart_answer(past_line(tuple((one.as_of, one.score) for one in past), words, size))
 
     @found.get("/leads/{lead_id:path}/readiness.svg")
     def readiness_picture(
@@ -76,7 +88,7 @@ def router(leads: Leads, dossiers: Dossiers, access: Access, desk: Desk) -> APIR
         curve = dossiers.readiness(leads, lead_id, leads.clock() if as_of is None else as_of)
         if curve is None:
             raise Problem(404, "not-found", "this lead has no time of readiness at that moment")
-        return _drawn(readiness_line(*curve, words_of(request), size))
+        return chart_answer(readiness_line(*curve, words_of(request), size))
 
     @found.post("/leads/{lead_id:path}/feedback", dependencies=[Depends(access.sessions.check_form)])
     def judge(
@@ -136,11 +148,6 @@ async def _sent(request: Request) -> dict[str, str]:
         for name, value in (await request.form()).items()
         if name != FIELD and isinstance(value, str) and value.strip()
     }
-
-
-def _drawn(picture: str) -> Response:
-    headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-    return Response(picture, media_type="image/svg+xml", headers=headers)
 
 
 def _detail(dossier: Dossier, playbook: Playbook, words: Words) -> dict[str, Any]:

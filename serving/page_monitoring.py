@@ -23,7 +23,7 @@ from serving.monitoring_charts import (
 )
 from serving.monitoring_words import Light, decided, last_change, light, looked, serving_since, shown_lights
 from serving.openapi import PROBLEMS, answers, asks
-from serving.pages import page, routes, words_of
+from serving.pages import chart_answer, page, routes, words_of
 from serving.problems import JSON, Problem
 from serving.selection_words import worked_or_not
 from serving.translations import Words
@@ -134,12 +134,7 @@ def pages(leads: Leads, models: ModelHolder, journal: Journal, access: Access, m
         return page(request, "monitoring.html", told)
 
     def chart(request: Request, name: Chart, size: Size) -> Response:
-        words, known = words_of(request), journal.lines()
-        svg = _drawn(name, known, words, size)
-        if svg is None:
-            raise Problem(404, "no-chart", "nothing of this has been measured yet")
-        headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-        return Response(svg, media_type="image/svg+xml", headers=headers)
+        return chart_answer(_drawn(name, journal.lines(), words_of(request), size))
 
     @found.get("/monitoring/conversions.svg")
     def conversions(request: Request, size: Size = "wide") -> Response:

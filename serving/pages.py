@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 
 import jinja2
 from fastapi import APIRouter, Depends, Query, Request
+from markupsafe import Markup
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from data.events import MICROS_PER_DAY, Trait, isoformat, parse_instant
@@ -101,6 +102,20 @@ def page(request: Request, template: str, known: dict[str, Any], status: int = 2
     call is the hidden field that every form needs.
     """
     return _page(request, words_of(request), template, known, status)
+
+
+def standing_alone(template: str, known: dict[str, Any], words: Words) -> str:
+    """A page as text of one HTML file: its style is in it, and it asks for nothing."""
+    style = Markup((HERE / "static" / "veraison.css").read_text(encoding="utf-8"))  # noqa: S704 (a file of ours)
+    return environment(words).get_template(template).render(known | {"t": words, "style": style})
+
+
+def chart_answer(svg: str | None) -> Response:
+    """A chart by itself, so that the page needs no inline style; Problem where there is nothing to draw."""
+    if svg is None:
+        raise Problem(404, "no-chart", "nothing of this has been measured yet")
+    headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+    return Response(svg, media_type="image/svg+xml", headers=headers)
 
 
 def routes(access: Access) -> APIRouter:

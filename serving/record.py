@@ -14,7 +14,7 @@ from serving.access import Access
 from serving.charts import Size
 from serving.models import ModelHolder
 from serving.openapi import NO_MODEL, PROBLEMS, answers, asks
-from serving.pages import page, words_of
+from serving.pages import chart_answer, page, words_of
 from serving.problems import JSON, Problem
 from serving.record_chart import reliability
 from serving.record_words import banded_row, figures_of, period, summary
@@ -138,10 +138,9 @@ def pages(records: Records, access: Access) -> APIRouter:
 
     @found.get("/record/chart.svg")
     def chart(request: Request, model_version: Version = None, size: Size = "wide") -> Response:
-        """What was predicted beside what came; a picture of its own, so that the page needs no inline style."""
+        """What was predicted beside what came."""
         shown = records.shown(model_version) or records.chosen(model_version)
-        headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-        return Response(reliability(shown, words_of(request), size), media_type="image/svg+xml", headers=headers)
+        return chart_answer(reliability(shown, words_of(request), size))
 
     return found
 

@@ -97,8 +97,7 @@ def known_at(
     amounts = amounts_at(log, playbook.routing, found, lead, as_of)
     for values, chance, amount in zip(found, chances, amounts, strict=True):
         values["probability"], values["score"] = chance.probability, chance.score
-        likely = chance.probability is not None and amount is not None
-        values["expected_value"] = chance.probability * amount if likely else None  # type: ignore[operator]
+        values["expected_value"] = None if chance.probability is None or amount is None else chance.probability * amount
     return found
 
 
@@ -179,7 +178,8 @@ class _Work:
     def routed(self, one: _Waiting) -> Routed:
         """A lead whose turn it is; who gets it has one more from now on."""
         potential, price = one.potential, self._price(one)
-        money = {"potential": potential, "price": price, "currency": None if price is None else self._currency}
+        currency = None if price is None else self._currency
+        money: dict[str, Any] = {"potential": potential, "price": price, "currency": currency}
         if len(one.rules) != 1:
             problem = SEVERAL if one.rules else NO_ROUTE
             why = self.said.several(one.rules) if one.rules else self.said.no_route(self.rules, one.values)
@@ -190,7 +190,7 @@ class _Work:
         if seller is None and rule.to in self._playbook.routing.teams:
             return self._exception(one, FULL, f"{reason}. {why}", money)
         told = f"{reason}. {why}" if why else reason
-        return Routed(one.lead_id, self._as_of, "routed", told, rule.name, rule.to, seller, None, **money)  # type: ignore[arg-type]
+        return Routed(one.lead_id, self._as_of, "routed", told, rule.name, rule.to, seller, None, **money)
 
     def _seller(self, one: _Waiting, destination: str) -> tuple[str | None, str]:
         if one.code in self._held:

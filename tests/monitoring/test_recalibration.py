@@ -154,6 +154,12 @@ def test_a_level_stays_where_nothing_is_gained(observed: list[int], promised: li
     assert revised(since(observed, promised), HALVED) == [], why
 
 
+def test_a_level_of_nobody_is_not_learned_on_from_nobody():
+    """Nothing came before it and nothing since: as many again, yet nothing to learn from."""
+    none = replace(HALVED, factor=0.1, expected=54.0, observed=0)
+    assert revised(since([0, 0, 0, 0], [6.0] * 4), none) == []
+
+
 def test_the_last_level_of_the_same_leads_is_the_one_that_goes_on():
     later = replace(HALVED, factor=1.9, since="2026-02-09T00:00:00Z", until="2026-03-02T00:00:00Z")
     (one,) = revised(since([4, 5, 6, 5, 9], [10.0] * 5), HALVED, later)
