@@ -1,28 +1,14 @@
-"""What there is to say of the journey of all leads, as a file: whoever measures writes it, whoever serves shows it.
+"""What there is to say of the journey of all leads (`data.reports`); whoever measures it is `monitoring.journey`."""
 
-What both have to agree on stands here. Whoever measures is `monitoring.journey`; the file is `journey.json` in the
-workspace's folder of reports. It says what was known at one moment; what it cannot say is null, never 0.
-"""
+from typing import ClassVar, Literal
 
-from pathlib import Path
-from typing import Literal
+from pydantic import Field
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from data.reports import Part, Report
 
-from data.events import parse_instant
-from veraison.errors import VeraisonError
-
-FILE = "journey.json"
-"""Its name in the folder of reports."""
 ENOUGH = 20
 """Stays below which nothing is told of a share, a median or a trend."""
 Way = Literal["next", "back", "lost", "opted_out", "still"]
-
-
-class Part(BaseModel):
-    """A part of the report; what a later version adds is passed over."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 class Share(Part):
@@ -182,10 +168,9 @@ class Leak(Part):
     value: float | None = None
 
 
-class JourneyReport(Part):
+class JourneyReport(Report):
     """The journey of all leads as known at a moment.
 
-    as_of    : ISO 8601
     days     : within which a lead is said to go on
     since    : the first event of all, ISO 8601; null where there are none
     leads    : that were in any stage
@@ -196,7 +181,9 @@ class JourneyReport(Part):
     notes    : what the playbook names and nobody sent
     """
 
-    as_of: str
+    FILE: ClassVar[str] = "journey.json"
+    COMMAND: ClassVar[str] = "veraison report journey"
+
     days: int
     since: str | None
     leads: int
@@ -210,35 +197,6 @@ class JourneyReport(Part):
     notes: tuple[str, ...] = Field(default=())
 
     @property
-    def moment(self) -> int:
-        """`as_of` in microseconds UTC."""
-        return parse_instant(self.as_of)
-
-    @property
     def enough(self) -> bool:
         """Whether there is anything to tell beyond counts."""
         return any(one.stays >= ENOUGH for one in self.stages[1:])
-
-
-def read(folder: Path | None) -> JourneyReport | None:
-    """The report that was written last; None where none was. VeraisonError, one line, where it cannot be read."""
-    if folder is None:
-        return None
-    path = folder / FILE
-    try:
-        found = JourneyReport.model_validate_json(path.read_bytes())
-        found.moment  # noqa: B018 (a file with a moment that is none is no report)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValidationError, ValueError):
-        raise VeraisonError(f"{path}: cannot be read; write it anew with: veraison report journey") from None
-    return found
-
-
-def write(folder: Path, report: JourneyReport) -> Path:
-    """Put it into the folder of reports, whole or not at all; where it is. OSError where it cannot be written."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path, fresh = folder / FILE, folder / f".{FILE}.new"
-    fresh.write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    fresh.replace(path)
-    return path

@@ -24,7 +24,6 @@ from serving import (
     login,
     meters,
     openapi,
-    page_journey,
     page_lead,
     page_monitoring,
     page_today,
@@ -33,6 +32,7 @@ from serving import (
     problems,
     record,
     reference,
+    report_page,
 )  # fmt: skip
 from serving.access import Access, LoginNeeded
 from serving.card_links import CardLinks
@@ -45,6 +45,7 @@ from serving.leads import Leads
 from serving.logs import HEADER, Requests, request_id
 from serving.models import ModelHolder
 from serving.problems import Problem
+from serving.report_pages import REPORTS
 from serving.sessions import COOKIES, is_https
 from serving.settings import AccessSettings
 from serving.verdicts import Journal
@@ -142,7 +143,7 @@ def create_app(
     app.include_router(pages.router(leads, access))
     app.include_router(page_today.router(leads, access))
     app.include_router(record.pages(records, access))
-    app.include_router(page_journey.pages(journal, access))
+    app.include_router(report_page.pages(REPORTS, journal, access))
     app.include_router(page_monitoring.pages(leads, models, journal, access, mlflow))
     app.include_router(page_lead.router(leads, Dossiers(store), access, desk))  # last: an id may hold a slash
     app.add_middleware(paths.Coded)

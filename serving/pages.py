@@ -239,6 +239,7 @@ def _page(request: Request, words: Words, template: str, known: dict[str, Any], 
         "csrf": partial(request.app.state.sessions.field, request),
         "as_of": None,
         "here": None,
+        "in_reports": False,
     }
     text = environment(words).get_template(template).render(every | known)
     headers = {"Content-Language": words.language, "Vary": "Accept-Language, Authorization, Cookie"}

@@ -22,7 +22,7 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
-from data import journey_report, scorelog
+from data import scorelog
 from data.events import MICROS_PER_DAY
 from data.journey_report import JourneyReport
 from data.log import EventLog
@@ -146,7 +146,7 @@ def log_scores(service: Door, lead_ids: list[str], *, days: float) -> None:
 def write_journey(service: Door, playbook: Playbook | None = None) -> JourneyReport:
     """The report of the journey in the workspace's folder, as `veraison report journey` leaves it, at the clock."""
     report = journey(service.log(), playbook or service.market.playbook, service.clock[0])
-    journey_report.write(service.market.workspace.reports, report)
+    report.write(service.market.workspace.reports)
     return report
 
 

@@ -55,6 +55,7 @@ def addresses(service: Door) -> dict[str, str]:
         "the record": "/record",
         "a model's record": f"/record?model_version={service.market.bundle.version}",
         "monitoring": "/monitoring",
+        "the reports": "/reports",
         "the journey": "/journey",
         "the card": link.removeprefix(str(service.client.base_url).rstrip("/")),
         "no card": "/leads/never/card",

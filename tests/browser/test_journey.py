@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from serving.page_journey import alone
+from serving.page_journey import JOURNEY
 from serving.translations import Words
 from tests.browser.test_accessible import broken
 from tests.browser.windows import CONTRASTS, DESK, PHONE, no_overflow
@@ -26,7 +26,7 @@ def test_the_leak_the_charts_and_tables_without_a_script(visit: Any, size: dict[
     page = visit(size, locale, scripts=False)
     page.goto("/journey")
     leak = "The funnel leaks most" if locale == "en-GB" else "L’entonnoir fuit"
-    assert page.locator("main p").first.inner_text().startswith(leak)
+    assert page.locator("main p.lede").inner_text().startswith(leak)
     page = visit(size, locale)
     page.goto("/journey")
     drawn = page.evaluate("[...document.querySelectorAll('.chart img')].map((one) => one.naturalWidth)")
@@ -49,7 +49,7 @@ def test_a_wide_table_is_reached_by_the_keyboard_and_scrolls_by_itself(visit: An
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_the_report_that_stands_alone(chromium: Any, service: Door, tmp_path: Path, size: dict[str, int]):
     path = tmp_path / "journey.html"
-    path.write_text(alone(write_journey(service), Words("fr")), encoding="utf-8")
+    path.write_text(JOURNEY.alone(write_journey(service), Words("fr")), encoding="utf-8")
     context = chromium.new_context(viewport=size, bypass_csp=True)
     page = context.new_page()
     page.goto(path.as_uri())

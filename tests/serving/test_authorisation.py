@@ -42,6 +42,7 @@ TABLE: dict[tuple[str, str], str] = {
     ("GET", "/leads/{lead_id:path}/waterfall.svg"): "page",
     ("GET", "/record"): "page",
     ("GET", "/record/chart.svg"): "page",
+    ("GET", "/reports"): "page",
     ("GET", "/journey"): "page",
     **{("GET", f"/journey/{name}.svg"): "page" for name in ("flow", "time")},
     ("GET", "/monitoring"): "page",
@@ -289,7 +290,7 @@ def test_of_scores_by_id_another_sellers_are_unknown(guarded: Door):
 
 @pytest.mark.parametrize(("method", "path"), WHOLE)
 def test_lists_are_of_the_own_leads_and_of_nobodys(guarded: Door, anne: httpx.Client, method: str, path: str):
-    sums = ("/v1/record", "/record", "/record/chart.svg", "/v1/monitoring", "/monitoring", "/journey")
+    sums = ("/v1/record", "/record", "/record/chart.svg", "/v1/monitoring", "/monitoring", "/reports", "/journey")
     if path in ("/v1/status", "/v1/score", "/", "/today", *sums) or path.startswith(("/monitoring/", "/journey/")):
         return  # no list; the test above; a seller's front page: tests/serving/test_today.py; sums, without names
     address = f"{path}?limit=1000"

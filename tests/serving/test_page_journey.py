@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.journey_report import FILE, JourneyReport, Leak, Stage, Time, Velocity, read, write
+from data.journey_report import JourneyReport, Leak, Stage, Time, Velocity
 from monitoring.journey import journey
 from serving.journey_charts import drawing, there
 from serving.journey_words import duration, leak_sentence, shown
-from serving.page_journey import alone
+from serving.page_journey import JOURNEY
 from serving.translations import Words
 from tests.histories import at, log_of, playbook, track
 from tests.journals import HOSTILE
@@ -44,7 +44,7 @@ def flat(text: str) -> str:
 
 
 def known(service: Door) -> JourneyReport:
-    found = read(service.market.workspace.reports)
+    found = JourneyReport.read(service.market.workspace.reports)
     assert found is not None
     return found
 
@@ -71,33 +71,37 @@ def test_the_leak_comes_first_and_the_figures_are_those_of_the_report(service: D
 
 def test_the_navigation_leads_to_it(service: Door):
     html = service.client.get("/leads", headers=BROWSER).text
-    assert re.search(r'<a href="/journey[^"]*">Journey</a>', html)
-    assert re.search(
-        r'<a href="/journey[^"]*" aria-current="page">Journey</a>',
-        service.client.get("/journey", headers=BROWSER).text,
-    )
+    assert re.search(r'<a href="/reports[^"]*">Reports</a>', html)
+    reports = service.client.get("/reports", headers=BROWSER).text
+    assert re.search(r'<a href="/reports[^"]*" aria-current="page">Reports</a>', reports)
+    assert re.search(r'<a href="/journey[^"]*">The journey of leads</a>', reports)
+    moment = Words("en").moment(known(service).moment)
+    assert f"As of {moment} UTC" in reports
+    here = service.client.get("/journey", headers=BROWSER).text
+    assert re.search(r'<a href="/reports[^"]*" aria-current="true">Reports</a>', here)
 
 
 def test_without_a_report_it_says_what_to_run_and_with_a_broken_one_too(tmp_path: Path):
     with door(market().copy(tmp_path)) as here:
         assert "Nobody has measured it yet. Run: veraison report journey" in page(here)
         assert "Lancez : veraison report journey" in page(here, "fr")
+        assert "Nobody has measured it yet. Run: veraison report journey" in page(here, path="/reports")
         page(here, path="/journey/flow.svg", status=404)
         here.market.workspace.reports.mkdir(exist_ok=True)
         for text in ("{", '{"as_of": "never", "days": 90, "since": null, "leads": 0, "stages": []}', "[]"):
-            (here.market.workspace.reports / FILE).write_text(text)
+            (here.market.workspace.reports / JourneyReport.FILE).write_text(text)
             assert "cannot be read. Write it anew with: veraison report journey" in page(here)
             page(here, path="/journey/time.svg", status=404)
             with pytest.raises(
                 VeraisonError, match=r"^[^\n]*journey.json: cannot be read; write it anew with: [^\n]*$"
             ):
-                read(here.market.workspace.reports)
+                JourneyReport.read(here.market.workspace.reports)
 
 
 def test_with_too_little_to_tell_it_says_so(tmp_path: Path):
     with door(market().emptied(tmp_path)) as here:
         for report in (EMPTY, journey(log_of(track("L1", "Lead Created", 0)), playbook(), at(3))):
-            write(here.market.workspace.reports, report)
+            report.write(here.market.workspace.reports)
             text = page(here)
             assert "Too few leads have come far enough to say where the funnel leaks." in text
             assert "too few to say anything" in text
@@ -146,7 +150,7 @@ def test_the_ribbons_are_as_wide_as_what_flows(service: Door):
 
 
 def test_the_report_stands_alone(service: Door):
-    html = alone(known(service), Words("fr"))
+    html = JOURNEY.alone(known(service), Words("fr"))
     found = Text(html)
     assert "<script" not in html
     assert [
@@ -161,7 +165,7 @@ def test_names_with_markup_are_text(tmp_path: Path):
     book = playbook(stages={"mql": {"by": ["created"]}, HOSTILE: {"events": ["Demo"]}, "customer": {}})
     events = [track(f"L{n}", kind, n + day) for n in range(30) for kind, day in (("Lead Created", 0), ("Demo", 2))]
     report = journey(log_of(*events), book, at(200))
-    html = alone(report, Words("en"))
+    html = JOURNEY.alone(report, Words("en"))
     assert "<script" not in html
     assert HOSTILE.split("&", maxsplit=1)[0] in " ".join(Text(html.split("</style>")[1]).text)
     for size in ("wide", "narrow"):

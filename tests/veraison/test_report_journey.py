@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from data.events import MICROS_PER_DAY, Event, isoformat
-from data.journey_report import FILE, JourneyReport, read
+from data.journey_report import JourneyReport
 from monitoring.journey import journey
 from serving.journey_words import leak_sentence
 from serving.translations import Words
@@ -37,7 +37,7 @@ def test_it_writes_the_page_and_what_the_service_shows_and_says_the_leak_first(f
     with firm.store() as store:
         log = store.scan()
     wanted = journey(log, firm.playbook, log.newest + 1)
-    assert read(firm.workspace.reports) == wanted
+    assert JourneyReport.read(firm.workspace.reports) == wanted
     lines = said.out.splitlines()
     assert lines[0] == leak_sentence(wanted, Words("en"))
     assert lines[-1] == str(firm.workspace.reports / "journey.html")
@@ -53,17 +53,17 @@ def test_in_french_elsewhere_and_as_json(firm: Market, capsys: Any):
     ran("--lang", "fr", "--out", str(path), "--json")
     report = JourneyReport.model_validate(json.loads(capsys.readouterr().out))
     assert "Le parcours des prospects" in path.read_text(encoding="utf-8")
-    assert report == read(firm.workspace.reports)
+    assert report == JourneyReport.read(firm.workspace.reports)
 
 
 def test_of_a_moment_of_the_past_it_says_what_was_known_and_leaves_the_page_of_now(firm: Market, capsys: Any):
     ran()
-    now = (firm.workspace.reports / FILE).read_bytes()
+    now = (firm.workspace.reports / JourneyReport.FILE).read_bytes()
     capsys.readouterr()
     at = NOW - 40 * MICROS_PER_DAY
     ran("--as-of", isoformat(at), "--json")
     before = capsys.readouterr().out
-    assert (firm.workspace.reports / FILE).read_bytes() == now
+    assert (firm.workspace.reports / JourneyReport.FILE).read_bytes() == now
     assert (firm.workspace.reports / f"journey-{isoformat(at)[:10]}.html").is_file()
     with firm.store() as store:
         store.append([Event("late", "L00001", "track", "Deal Won", at - MICROS_PER_DAY, NOW, properties={})])

@@ -19,6 +19,7 @@ from data.events import instant, isoformat, parse_instant
 from data.handovers import with_hand_overs
 from data.log import EventLog
 from data.store import Store
+from features.words import LANGUAGES, Language
 from training.checks import check_names
 from veraison.errors import StoreError, VeraisonError
 from veraison.playbook import Playbook
@@ -232,3 +233,11 @@ def progress() -> Iterator[Progress]:
 def say(text: str) -> None:
     """One step of a long job."""
     errors.print(f"[dim]·[/] {escape(text)}", soft_wrap=True)
+
+
+def language_of(lang: str) -> Language:
+    """The language that ``--lang`` names."""
+    found = next((one for one in LANGUAGES if one == lang), None)
+    if found is None:
+        misused(f"--lang {lang}: there are {', '.join(LANGUAGES)}")
+    return found

@@ -5,16 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from veraison.cli import report_journey
 from veraison.cli.common import (
-    AsOfOption,
     LanguageOption,
     Place,
     PlaybookOption,
     WorkspaceOption,
-    day,
+    language_of,
     misused,
-    moment,
-    note,
     out,
     place,
     writing,
@@ -24,26 +22,19 @@ from veraison.errors import StoreError, VeraisonError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from data.journey_report import JourneyReport
     from data.log import EventLog
     from features.catalogue import FeatureSet
-    from features.words import Language
     from serving.monthly import Month
-    from serving.translations import Words
     from veraison.playbook import Playbook
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
+    report_journey.register(report)
     app.add_typer(report, name="report")
 
 
 report = typer.Typer(help="Write reports for people, one page of HTML each.", no_args_is_help=True)
-
-
-@report.callback()  # so that the one report there is remains a word of its own
-def reports() -> None:
-    """Write reports for people, one page of HTML each."""
 
 
 @report.command()
@@ -68,7 +59,7 @@ def model(
     from serving.translations import Words
     from serving.verdicts import Journal
 
-    language = _language(lang)
+    language = language_of(lang)
     where = place(workspace, playbook)
     book = where.playbook()
     with where.store() as store:
@@ -90,84 +81,6 @@ def model(
     with writing(path):
         path.write_text(monthly(known, Words(language)), encoding="utf-8")
     out.print(str(path), soft_wrap=True, markup=False)
-
-
-@report.command()
-def journey(
-    as_of: AsOfOption = None,
-    out_file: Annotated[
-        Path | None, typer.Option("--out", help="Where to write it (reports/journey.html in the workspace).")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The whole report as JSON instead of a table.")] = False,
-    lang: LanguageOption = "en",
-    workspace: WorkspaceOption = None,
-    playbook: PlaybookOption = None,
-) -> None:
-    """How leads go from stage to stage: where the funnel leaks, who goes on, how long a stage takes, what comes in.
-
-    Of now, without --as-of, the service shows the same at /journey.
-
-    Examples: veraison report journey   ·   veraison report journey --lang fr --out october.html   ·
-    veraison report journey --as-of 2026-10-01 --json
-    """
-    from data.journey_report import write
-    from monitoring.journey import journey as measured
-    from serving.page_journey import alone
-    from serving.translations import Words
-
-    language = _language(lang)
-    where = place(workspace, playbook)
-    book = where.playbook()
-    with where.store() as store:
-        at = moment(as_of, store)
-        found = measured(store.scan(), book, at)
-    for line in found.notes:
-        note(line)
-    reports = where.workspace.reports
-    path = out_file or reports / ("journey.html" if as_of is None else f"journey-{day(at)}.html")
-    with writing(path):
-        if as_of is None:
-            write(reports, found)
-        path.write_text(alone(found, Words(language)), encoding="utf-8")
-    if as_json:
-        typer.echo(found.model_dump_json())
-        return
-    _told(found, Words(language))
-    out.print(str(path), soft_wrap=True, markup=False)
-
-
-def _told(found: "JourneyReport", words: "Words") -> None:
-    """The report in short: the sentence on the leak, and a line a stage."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    from serving.journey_words import leak_sentence, stage_row, time_row
-
-    out.print(leak_sentence(found, words), soft_wrap=True, markup=False)
-    on = words("Go on within %(days)s", days=words.days(found.days))
-    head = words("Stage"), words("In it now"), words("Came to it"), on, words("Half have left it after")
-    table = Table(*map(escape, head), words("Does it change?"))
-    for one in found.stages:
-        row, time = stage_row(one, words), time_row(one, words)
-        last = one is found.stages[-1]
-        cells = (
-            row["name"],
-            row["now"],
-            row["came"],
-            row["on"],
-            *(("", "") if last else (time["median"], time["trend"])),
-        )
-        table.add_row(*map(escape, cells))
-    out.print(table)
-
-
-def _language(lang: str) -> "Language":
-    from features.words import LANGUAGES
-
-    found = next((one for one in LANGUAGES if one == lang), None)
-    if found is None:
-        misused(f"--lang {lang}: there are {', '.join(LANGUAGES)}")
-    return found
 
 
 def _chosen(text: str | None, log: "EventLog") -> "Month":
