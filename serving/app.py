@@ -133,6 +133,7 @@ def create_app(
     app.include_router(record.api(records, access))
     journal = journal or Journal(None)
     app.include_router(page_monitoring.api(journal, access))
+    app.include_router(report_page.api(REPORTS, journal, access))
     links = CardLinks(store)
     app.include_router(card.api(leads, access, links, settings))
     app.include_router(card.pages(leads, links, settings))

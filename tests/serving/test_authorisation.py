@@ -29,6 +29,8 @@ TABLE: dict[tuple[str, str], str] = {
     ("DELETE", "/v1/leads/{lead_id:path}"): "admin",
     ("GET", "/v1/record"): "read",
     ("GET", "/v1/monitoring"): "read",
+    ("GET", "/v1/reports"): "read",
+    ("GET", "/v1/reports/{name}"): "read",
     ("POST", "/v1/leads/{lead_id:path}/card-link"): "read",
     ("GET", "/leads/{lead_id:path}/card"): "signed",
     ("GET", "/v1/status"): "read",
@@ -124,7 +126,7 @@ def authorization(key: str, *, basic: bool = False) -> dict[str, str]:
 
 
 def ask(service: Door, method: str, path: str, lead: str = MINE, headers: dict[str, str] | None = None) -> Any:
-    address = path.replace("{lead_id:path}", lead).replace("{mapping}", "hubspot")
+    address = path.replace("{lead_id:path}", lead).replace("{mapping}", "hubspot").replace("{name}", "journey")
     bodies: dict[str, Any] = {"/v1/score": {"lead_ids": [lead]}, "/v1/hooks/{mapping}": [], FEEDBACK: SENT_BACK}
     bodies["/v1/leads/{lead_id:path}/card-link"] = {}
     body = bodies.get(path, {"batch": []})
@@ -290,8 +292,9 @@ def test_of_scores_by_id_another_sellers_are_unknown(guarded: Door):
 
 @pytest.mark.parametrize(("method", "path"), WHOLE)
 def test_lists_are_of_the_own_leads_and_of_nobodys(guarded: Door, anne: httpx.Client, method: str, path: str):
-    sums = ("/v1/record", "/record", "/record/chart.svg", "/v1/monitoring", "/monitoring", "/reports", "/journey")
-    if path in ("/v1/status", "/v1/score", "/", "/today", *sums) or path.startswith(("/monitoring/", "/journey/")):
+    sums = ("/v1/record", "/record", "/record/chart.svg", "/v1/monitoring", "/monitoring")
+    reports = ("/v1/reports", "/reports", "/journey")
+    if path in ("/v1/status", "/v1/score", "/", "/today", *sums) or path.startswith(("/monitoring/", *reports)):
         return  # no list; the test above; a seller's front page: tests/serving/test_today.py; sums, without names
     address = f"{path}?limit=1000"
     of_key = guarded.client.request(method, address, headers=authorization(guarded.keys["anne"]))

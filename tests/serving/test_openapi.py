@@ -25,7 +25,7 @@ from schemathesis.specs.openapi.checks import (
 
 from serving import keys
 from serving.formats import MEDIA
-from tests.service import Door, door, market
+from tests.service import Door, door, market, write_journey
 
 KINDS = ("track", "identify", "page", "screen", "group", "alias")
 OPERATIONS = {
@@ -38,6 +38,8 @@ OPERATIONS = {
     ("post", "/v1/score"),
     ("get", "/v1/record"),
     ("get", "/v1/monitoring"),
+    ("get", "/v1/reports"),
+    ("get", "/v1/reports/{name}"),
     ("post", "/v1/leads/{lead_id}/card-link"),
     ("get", "/v1/status"),
     *(("post", f"/v1/{name}") for name in ("batch", "import", *KINDS)),
@@ -56,6 +58,7 @@ MAPPINGS = ["hubspot", "salesforce", "nothing"]
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     with door(market().copy(tmp_path_factory.mktemp("openapi"))) as opened:
+        write_journey(opened)
         opened.keys["anne"] = keys.create(opened.store, "anne", ["read"], now=1, seller="Anne")
         opened.keys["unknown"] = keys.PREFIX + "A" * 43
         yield opened
@@ -88,9 +91,10 @@ def test_every_answer_is_one_that_is_described(
         accept=st.sampled_from(["*/*", *MEDIA.values()]),
         lead=st.integers(0, 9).flatmap(lambda die: st.sampled_from(ODD) if die == 9 else KNOWN),
         mapping=st.none() | st.sampled_from(MAPPINGS),
+        report=st.none() | st.sampled_from(["journey", "nothing"]),
     )
-    def ask(case: Any, key: str, accept: str, lead: str | None, mapping: str | None) -> None:
-        for name, known in (("lead_id", lead), ("mapping", mapping)):
+    def ask(case: Any, key: str, accept: str, lead: str | None, mapping: str | None, report: str | None) -> None:
+        for name, known in (("lead_id", lead), ("mapping", mapping), ("name", report)):
             if known is not None and name in (case.path_parameters or {}):
                 case.path_parameters[name] = known
         if lead is not None and path == "/v1/score" and isinstance(case.body, dict):

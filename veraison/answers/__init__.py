@@ -7,6 +7,7 @@ from veraison.answers.base import Answer, Chance, Count, Points, ProblemDocument
 from veraison.answers.events import FeedbackTaken, HookTaken, Refused, Taken
 from veraison.answers.monitoring import Cause, Monitoring, Verdict
 from veraison.answers.outcomes import BandOutcome, HowGood, ModelRecord, Outcome, Record
+from veraison.answers.reports import ReportLine, Reports, WholeReport
 from veraison.answers.rights import Erased, Export, IdentityKey, Merge
 from veraison.answers.scores import (
     CardLink,
@@ -56,6 +57,8 @@ __all__ = [
     "Reason",
     "Record",
     "Refused",
+    "ReportLine",
+    "Reports",
     "Score",
     "Scores",
     "ServingModel",
@@ -67,4 +70,5 @@ __all__ = [
     "Traits",
     "Trend",
     "Verdict",
+    "WholeReport",
 ]

@@ -167,6 +167,14 @@ class AsyncClient:
         """What `veraison monitor` has decided, the newest first; `before` is the `next` of the page before."""
         return await self._do(calls.monitoring(limit, before))
 
+    async def reports(self) -> answers.Reports:
+        """What is measured of all leads, and of which moment each report is."""
+        return await self._do(calls.reports())
+
+    async def report(self, name: str) -> answers.WholeReport:
+        """One report as it was measured, such as `journey`."""
+        return await self._do(calls.report(name))
+
     # --- a person's rights, and the service
 
     async def export(self, lead_id: str) -> answers.Export:

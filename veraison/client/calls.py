@@ -210,6 +210,14 @@ def monitoring(limit: int, before: int | None) -> Call[answers.Monitoring]:
     return Call("GET", "/v1/monitoring", _reader(answers.Monitoring), query=query)
 
 
+def reports() -> Call[answers.Reports]:
+    return Call("GET", "/v1/reports", _reader(answers.Reports))
+
+
+def report(name: str) -> Call[answers.WholeReport]:
+    return Call("GET", f"/v1/reports/{_part(name)}", _reader(answers.WholeReport))
+
+
 # --- a person's rights, and the service
 
 

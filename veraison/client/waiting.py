@@ -167,6 +167,14 @@ class Client:
         """What `veraison monitor` has decided, the newest first; `before` is the `next` of the page before."""
         return self._do(calls.monitoring(limit, before))
 
+    def reports(self) -> answers.Reports:
+        """What is measured of all leads, and of which moment each report is."""
+        return self._do(calls.reports())
+
+    def report(self, name: str) -> answers.WholeReport:
+        """One report as it was measured, such as `journey`."""
+        return self._do(calls.report(name))
+
     # --- a person's rights, and the service
 
     def export(self, lead_id: str) -> answers.Export:
