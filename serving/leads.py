@@ -5,7 +5,7 @@ Every answer is :func:`serving.scorer.score` on a log of histories; nothing here
 
 import copy
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,11 +17,14 @@ from data.journey import Status, standing
 from data.log import EventLog, Floats, Ints
 from data.scorelog import LoggedScore
 from data.store import Store
+from features.words import Language
+from serving.decisions import least_score
 from serving.details import in_detail
 from serving.evidence import are_acts
 from serving.feedback import Feedback, newest
 from serving.models import ModelHolder
 from serving.owners import newest_texts, owners, seen
+from serving.routing import ACCOUNT_WON, Routed, routed, to_seller
 from serving.scorer import ExplainedScore, Scores, score
 from training.bundle import Bundle
 from veraison.errors import UnknownLeadError
@@ -45,6 +48,8 @@ class Ranking:
     owner              : the seller who has the lead, as the playbook's trait names it; None where nobody is known to
     feedback           : what sales last said of the leads that are scored; None where nothing
     version            : of the model
+    routed             : by language and lead, where those on the list go, and those of whom sales said something;
+                         empty where the playbook has no routes
     """
 
     as_of: int
@@ -58,6 +63,7 @@ class Ranking:
     owner: list[str | None]
     feedback: list[Feedback | None]
     version: str
+    routed: Mapping[Language, Mapping[str, Routed]] = field(default_factory=dict)
 
     def of(self, places: Ints) -> "Ranking":
         """The leads at these places alone."""
@@ -67,6 +73,11 @@ class Ranking:
             name: [getattr(self, name)[place] for place in places] for name in ("lead_ids", "owner", "feedback")
         }
         return replace(self, **kept, **lists)
+
+    def over(self, place: int) -> bool:
+        """Whether the lead's company was won with a colleague, as routing has it (serving.companies)."""
+        goes = next(iter(self.routed.values()), {}).get(self.lead_ids[place])
+        return goes is not None and goes.status == ACCOUNT_WON
 
     @property
     def counts(self) -> dict[str, int]:
@@ -293,8 +304,10 @@ class Leads:
         np.maximum.at(acted, lead[visible], log.occurred[visible])
         said = newest(self._store, log, self.playbook.journey, as_of, status == Status.scored)
         owner, feedback = newest_texts(log, self._trait, as_of), [said.get(code) for code in range(count)]
+        asked = (points >= least_score(self.playbook)) | np.array([one is not None for one in feedback], dtype=np.bool_)
+        goes = routed(self.playbook, log, as_of, np.flatnonzero(asked), chance, points)
         return Ranking(
-            as_of, log.leads, status, points, chance, last, acted, changed, owner, feedback, bundle.version
+            as_of, log.leads, status, points, chance, last, acted, changed, owner, feedback, bundle.version, goes
         )  # fmt: skip
 
     def _honoured(self, bundle: Bundle, log: EventLog, lead_ids: Sequence[str], moments: Sequence[int]) -> Ints:
@@ -315,7 +328,10 @@ class Leads:
         return found[-1] if found else None
 
     def _of_seller(self, kept: "_Kept") -> Ranking:
-        return kept.ranking if self._seller is None else kept.ranking.of(kept.sellers.places(self._seller))
+        if self._seller is None:
+            return kept.ranking
+        mine = kept.ranking.of(kept.sellers.places(self._seller))
+        return replace(mine, routed=to_seller(mine.routed, mine.lead_ids, self._seller))
 
     @property
     def _trait(self) -> str:

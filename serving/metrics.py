@@ -15,7 +15,7 @@ from serving.report_pages import REPORTS
 _WHOLE_SCOPE = "veraison.scope"
 _TOLD = (b"traceparent", b"tracestate")
 _WHOLE = re.compile(
-    r"/(v1/(batch|import|track|identify|page|screen|group|alias|score|leads|record|monitoring|reports|status))?"
+    r"/(v1/(batch|import|track|identify|page|screen|group|alias|score|leads|record|monitoring|reports|routes|status))?"
     r"|/(today|leads|record(/chart\.svg)?|reports|monitoring(/(conversions|scores|events)\.svg|/drift\.html)?)"
     r"|/(login(/oidc(/back)?)?|logout)"
     r"|/(livez|healthz|readyz|metrics|openapi\.json|docs)"

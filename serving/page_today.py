@@ -66,6 +66,7 @@ def router(leads: Leads, access: Access) -> APIRouter:
                     "to_do": to_do(row, call, ranking.feedback[call.place], _asked(scores, place), words),
                     "contact": reached,
                     "explored": row.chosen_text,
+                    "routed": ranking.routed.get(words.language, {}).get(row.lead_id),
                 }
             )
         known = {"rows": told, "days": ACTIVE_DAYS, "here": "today"}

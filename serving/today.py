@@ -47,7 +47,8 @@ def calls(ranking: Ranking, playbook: Playbook, limit: int = FEW) -> list[Call]:
       just spoken: a lead that they accepted, or whose contact is wrong, is not called again, one sent back for another
       reason not for `REST_DAYS`, one postponed not before its day.
 
-    Agreed days come first; then the score as it is shown, and of equal ones the newest act.
+    Nobody is called whose company was won with a colleague (serving.companies). Agreed days come first; then the score
+    as it is shown, and of equal ones the newest act.
     """
     now, zone, least = ranking.as_of, ZoneInfo(playbook.features.time_zone), least_score(playbook)
     since = now - ACTIVE_DAYS * MICROS_PER_DAY
@@ -55,7 +56,7 @@ def calls(ranking: Ranking, playbook: Playbook, limit: int = FEW) -> list[Call]:
     for place in (ranking.status == Status.scored).nonzero()[0].tolist():
         said = ranking.feedback[place]
         silent = silent_until(said, zone)
-        if silent > now:
+        if silent > now or ranking.over(place):
             continue
         if _was_agreed(said) and silent > since:
             found.append(Call(place, "agreed"))

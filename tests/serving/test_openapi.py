@@ -5,6 +5,7 @@ HYPOTHESIS_PROFILE=deep asks forty times as much.
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import hypothesis.strategies as st
@@ -26,6 +27,7 @@ from schemathesis.specs.openapi.checks import (
 from serving import keys
 from serving.formats import MEDIA
 from tests.service import Door, door, market, write_journey
+from veraison.playbook_routes import Route
 
 KINDS = ("track", "identify", "page", "screen", "group", "alias")
 OPERATIONS = {
@@ -38,6 +40,7 @@ OPERATIONS = {
     ("post", "/v1/score"),
     ("get", "/v1/record"),
     ("get", "/v1/monitoring"),
+    ("get", "/v1/routes"),
     ("get", "/v1/reports"),
     ("get", "/v1/reports/{name}"),
     ("post", "/v1/leads/{lead_id}/card-link"),
@@ -57,7 +60,9 @@ MAPPINGS = ["hubspot", "salesforce", "nothing"]
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    with door(market().copy(tmp_path_factory.mktemp("openapi"))) as opened:
+    where = market().copy(tmp_path_factory.mktemp("openapi"))
+    routes = where.playbook.model_copy(update={"routes": (Route(name="all", to="sales"),)})
+    with door(replace(where, playbook=routes)) as opened:
         write_journey(opened)
         opened.keys["anne"] = keys.create(opened.store, "anne", ["read"], now=1, seller="Anne")
         opened.keys["unknown"] = keys.PREFIX + "A" * 43

@@ -9,6 +9,7 @@ from veraison.answers.monitoring import Cause, Monitoring, Verdict
 from veraison.answers.outcomes import BandOutcome, HowGood, ModelRecord, Outcome, Record
 from veraison.answers.reports import ReportLine, Reports, WholeReport
 from veraison.answers.rights import Erased, Export, IdentityKey, Merge
+from veraison.answers.routes import RoutedLead, Routes
 from veraison.answers.scores import (
     CardLink,
     Comparison,
@@ -59,6 +60,8 @@ __all__ = [
     "Refused",
     "ReportLine",
     "Reports",
+    "RoutedLead",
+    "Routes",
     "Score",
     "Scores",
     "ServingModel",

@@ -41,6 +41,7 @@ OPERATIONS = {
     "cardLink": "card_link",
     "record": "record",
     "monitoring": "monitoring",
+    "routes": "routes",
     "reports": "reports",
     "report": "report",
     "status": "status",
@@ -308,6 +309,11 @@ def test_what_monitoring_decided(service: Door, asked: Any):
     newest = asked("monitoring", limit=1)
     assert (newest.newest.decision, newest.next) == ("hold", 2)
     assert [one.decision for one in asked("monitoring", before=newest.next).verdicts] == ["none"]
+
+
+def test_routes_are_asked_for_by_moment_and_language(service: Door, asked: Any):
+    with pytest.raises(client.NotFoundError, match=r"the playbook has no \[\[routes\]\]"):
+        asked("routes", as_of=instant(service.market.now), lang="fr")
 
 
 def test_reports_are_there_once_they_are_measured(service: Door, asked: Any):
