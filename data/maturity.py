@@ -26,9 +26,15 @@ class Signalled:
     off_topic: Ints
 
     @property
+    def spoken(self) -> Bools:
+        """(pairs,) whether any sign speaks."""
+        found: Bools = np.logical_or.reduce(self.speaks, axis=0)
+        return found
+
+    @property
     def mature(self) -> Bools:
         """(pairs,) whether a sign speaks of a lead that is not off topic."""
-        found: Bools = self.speaks.any(axis=0) & (self.off_topic < 0)
+        found: Bools = self.spoken & (self.off_topic < 0)
         return found
 
 

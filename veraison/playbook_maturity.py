@@ -188,7 +188,7 @@ def _events(maturity: Maturity, journey: Named) -> Iterator[Mistake]:
             if name in maturity.acts:
                 yield (
                     ("off_topic", place, "events"),
-                    f"{name!r} stands in maturity.acts too; it is one or the other",
+                    f"{name!r} stands in maturity.acts too; keep one",
                     name,
                 )
 
