@@ -107,8 +107,6 @@ def weekly(
 
     born, end : of each lead, microseconds UTC; when it was created, and what it is not scored from on
     """
-    oldest = (max(book.training.landmark_days) + max(book.horizons.days)) * MICROS_PER_DAY  # as far as was learned
-    end = np.minimum(end, born + oldest)
     starts = mondays(int(born.min()), int(end.max()) + WEEK) if len(born) else np.empty(0, dtype=np.int64)
     first, last = np.searchsorted(starts, born + MINUTE, side="right"), np.searchsorted(starts, end)
     count = np.maximum(last - first, 0)
