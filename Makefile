@@ -51,6 +51,9 @@ texts: $(STAMP) ## collect the sentences of the pages into the catalogues, and n
 screenshots: $(STAMP) ## a picture of every page of a simulated market, into docs/images
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.screenshots
 
+docs: $(STAMP) ## the worked firm of docs/example: every command of its README, every report; OUT=folder
+	@OMP_NUM_THREADS=1 $(BIN)/python docs/example/make.py $(if $(OUT),--out $(OUT))
+
 notebooks: $(STAMP) ## run the notebooks from beginning to end
 	$(BIN)/pytest --nbmake --nbmake-timeout 300 --nbmake-kernel python3 -o addopts= -p no:xdist notebooks
 

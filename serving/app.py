@@ -19,6 +19,7 @@ from serving import (
     api,
     api_feedback,
     api_leads,
+    api_routes,
     asked,
     card,
     login,
@@ -126,6 +127,7 @@ def create_app(
     app.state.sessions = access.sessions
     leads = Leads(store, models, playbook, clock)
     app.include_router(api_leads.router(leads, access, store))
+    app.include_router(api_routes.router(leads, access))
     intake = Intake(store, clock)
     desk = Desk(store, intake, playbook, clock)
     records = record.Records(store, models, clock)
@@ -133,6 +135,7 @@ def create_app(
     app.include_router(record.api(records, access))
     journal = journal or Journal(None)
     app.include_router(page_monitoring.api(journal, access))
+    app.include_router(report_page.api(REPORTS, journal, access))
     links = CardLinks(store)
     app.include_router(card.api(leads, access, links, settings))
     app.include_router(card.pages(leads, links, settings))

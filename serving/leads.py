@@ -5,7 +5,7 @@ Every answer is :func:`serving.scorer.score` on a log of histories; nothing here
 
 import copy
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,12 +19,15 @@ from data.maturity import signalled
 from data.scorelog import LoggedScore
 from data.signs import Bools
 from data.store import Store
+from features.words import Language
 from serving.decisions import least_score
 from serving.details import in_detail
 from serving.evidence import are_acts
 from serving.feedback import Feedback, newest
+from serving.maturity import on_list
 from serving.models import ModelHolder
 from serving.owners import newest_texts, owners, seen
+from serving.routing import ACCOUNT_WON, Routed, routed, to_seller
 from serving.scorer import ExplainedScore, Scores, score
 from training.bundle import Bundle
 from veraison.errors import UnknownLeadError
@@ -49,6 +52,8 @@ class Ranking:
     feedback           : what sales last said of the leads that are scored; None where nothing
     version            : of the model
     speaks, off_topic  : whether an act or rule of ``[maturity]`` speaks of a lead, and whether a rule takes it out
+    routed             : by language and lead, where those on the list go, and those of whom sales said something;
+                         empty where the playbook has no routes
     """
 
     as_of: int
@@ -64,6 +69,7 @@ class Ranking:
     version: str
     speaks: Bools
     off_topic: Bools
+    routed: Mapping[Language, Mapping[str, Routed]] = field(default_factory=dict)
 
     def of(self, places: Ints) -> "Ranking":
         """The leads at these places alone."""
@@ -73,6 +79,11 @@ class Ranking:
             name: [getattr(self, name)[place] for place in places] for name in ("lead_ids", "owner", "feedback")
         }
         return replace(self, **kept, **lists)
+
+    def over(self, place: int) -> bool:
+        """Whether the lead's company was won with a colleague, as routing has it (serving.companies)."""
+        goes = next(iter(self.routed.values()), {}).get(self.lead_ids[place])
+        return goes is not None and goes.status == ACCOUNT_WON
 
     @property
     def counts(self) -> dict[str, int]:
@@ -301,9 +312,13 @@ class Leads:
         said = newest(self._store, log, self.playbook.journey, as_of, status == Status.scored)
         owner, feedback = newest_texts(log, self._trait, as_of), [said.get(code) for code in range(count)]
         signs = signalled(log, self.playbook, np.arange(count, dtype=np.int64), np.full(count, as_of))
+        speaks, off_topic = signs.spoken, signs.off_topic >= 0
+        asked = on_list(self.playbook, points, least_score(self.playbook), speaks, off_topic)
+        asked |= np.array([one is not None for one in feedback], dtype=np.bool_)
+        goes = routed(self.playbook, log, as_of, np.flatnonzero(asked), chance, points)
         return Ranking(
             as_of, log.leads, status, points, chance, last, acted, changed, owner, feedback, bundle.version,
-            signs.spoken, signs.off_topic >= 0,
+            speaks, off_topic, goes,
         )  # fmt: skip
 
     def _honoured(self, bundle: Bundle, log: EventLog, lead_ids: Sequence[str], moments: Sequence[int]) -> Ints:
@@ -324,7 +339,10 @@ class Leads:
         return found[-1] if found else None
 
     def _of_seller(self, kept: "_Kept") -> Ranking:
-        return kept.ranking if self._seller is None else kept.ranking.of(kept.sellers.places(self._seller))
+        if self._seller is None:
+            return kept.ranking
+        mine = kept.ranking.of(kept.sellers.places(self._seller))
+        return replace(mine, routed=to_seller(mine.routed, mine.lead_ids, self._seller))
 
     @property
     def _trait(self) -> str:

@@ -15,13 +15,13 @@ from serving.report_pages import REPORTS
 _WHOLE_SCOPE = "veraison.scope"
 _TOLD = (b"traceparent", b"tracestate")
 _WHOLE = re.compile(
-    r"/(v1/(batch|import|track|identify|page|screen|group|alias|score|leads|record|monitoring|status))?"
+    r"/(v1/(batch|import|track|identify|page|screen|group|alias|score|leads|record|monitoring|reports|routes|status))?"
     r"|/(today|leads|record(/chart\.svg)?|reports|monitoring(/(conversions|scores|events)\.svg|/drift\.html)?)"
     r"|/(login(/oidc(/back)?)?|logout)"
     r"|/(livez|healthz|readyz|metrics|openapi\.json|docs)"
     rf"|{'|'.join(re.escape(path) for one in REPORTS for path in one.paths)}"
 )
-_WITH_IDS = re.compile(r"(?P<route>/v1/leads|/v1/hooks|/leads|/static)/")
+_WITH_IDS = re.compile(r"(?P<route>/v1/leads|/v1/hooks|/v1/reports|/leads|/static)/")
 
 
 def nameless(path: str) -> str:

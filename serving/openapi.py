@@ -90,6 +90,8 @@ BODY_PROBLEMS: Described = PROBLEMS | {
 }
 NOT_FOUND: Described = {404: problem("Nothing of this lead is known at that moment")}
 NO_MAPPING: Described = {404: problem("There is no such mapping")}
+NO_REPORT: Described = {404: problem("There is no such report, or nobody has measured it yet")}
+NO_ROUTES: Described = {404: problem("The playbook has no routes")}
 NO_MODEL: Described = {404: problem("No served score of that model counts yet")}
 CONFLICT: Described = {409: problem("Another model serves than the one that made the page before")}
 

@@ -69,6 +69,7 @@ def router(leads: Leads, access: Access) -> APIRouter:
                     "contact": reached,
                     "explored": row.chosen_text,
                     "signs": "; ".join(ways_told(row.maturity.ways)) if row.maturity is not None else "",
+                    "routed": ranking.routed.get(words.language, {}).get(row.lead_id),
                 }
             )
         aside = int((ranking.off_topic & (ranking.status == Status.scored)).sum())

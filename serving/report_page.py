@@ -8,16 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from markupsafe import Markup
 from starlette.responses import Response
 
+from data.events import isoformat
 from data.reports import Report
 from serving.access import Access
 from serving.charts import Size
+from serving.openapi import NO_REPORT, PROBLEMS, answers, asks
 from serving.pages import chart_answer, page, routes, standing_alone, words_of
+from serving.problems import JSON, Problem
 from serving.translations import Words
 from serving.verdicts import Journal
+from veraison.answers import Reports, WholeReport
 from veraison.errors import VeraisonError
 
 R = TypeVar("R", bound=Report)
@@ -82,9 +86,13 @@ class ReportPage(Generic[R]):
 
     def drawing(self, folder: Path | None, name: str, words: Words, size: Size) -> str | None:
         """A chart of the report that was written last; None where there is nothing to draw."""
-        report, _ = self._read(folder)
+        report = self.newest(folder)
         chart = self.charts[name]
         return None if report is None or not chart.there(report) else chart.draw(report, words, size)
+
+    def newest(self, folder: Path | None) -> R | None:
+        """The report that was written last; None where there is none that can be read."""
+        return self._read(folder)[0]
 
     def _read(self, folder: Path | None) -> tuple[R | None, bool]:
         try:
@@ -123,6 +131,40 @@ class ReportPage(Generic[R]):
 
 def _as_of(report: Report, words: Words) -> str:
     return words("As of %(moment)s UTC", moment=words.moment(report.moment))
+
+
+def api(shown: tuple[ReportPage[Any], ...], journal: Journal, access: Access) -> APIRouter:
+    """``GET /v1/reports`` and ``GET /v1/reports/{name}``."""
+    found = APIRouter(prefix="/v1", dependencies=[Depends(access.scope("read"))])
+    every = {one.name: one for one in shown}
+
+    @found.get(
+        "/reports", responses=answers(Reports) | PROBLEMS, operation_id="reports",
+        openapi_extra=asks("read", "service"), summary="What is measured of all leads",
+    )  # fmt: skip
+    def reports() -> JSON:
+        """Every report there can be, and of which moment it is: each was measured by its command."""
+        return JSON({"reports": [_heading(one, one.newest(journal.folder)) for one in shown]})
+
+    @found.get(
+        "/reports/{name}", responses=answers(WholeReport) | PROBLEMS | NO_REPORT, operation_id="report",
+        openapi_extra=asks("read", "service"), summary="One report",
+    )  # fmt: skip
+    def report(name: str) -> JSON:
+        """One report as it was measured last."""
+        if name not in every:
+            raise Problem(404, "unknown-report", f"there is no report {name!r}; there are {', '.join(every)}")
+        measured = every[name].newest(journal.folder)
+        if measured is None:
+            raise Problem(404, "not-measured", f"nothing to read of it; measure it with: {every[name].report.COMMAND}")
+        return JSON(_heading(every[name], measured) | {"report": measured.model_dump(mode="json")})
+
+    return found
+
+
+def _heading(shown: ReportPage[Any], measured: Report | None) -> dict[str, Any]:
+    as_of = None if measured is None else isoformat(measured.moment)
+    return {"name": shown.name, "as_of": as_of, "command": shown.report.COMMAND}
 
 
 def pages(shown: tuple[ReportPage[Any], ...], journal: Journal, access: Access) -> APIRouter:

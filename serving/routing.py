@@ -15,8 +15,8 @@ A worked example (docs/routing.md): L1 works at acme.fr with 1,200 employees: ro
 Nobody has a colleague of it; Amira has had two leads this week and Eva one, so it goes to Eva. L2 of acme.fr follows.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,9 +25,9 @@ from data.events import isoformat
 from data.identity import fold
 from data.journey import Status, standing
 from data.known import amounts_at, companies_at, holdings_at, traits_at
-from data.log import EventLog, Ints
+from data.log import EventLog, Floats, Ints
 from data.routes import Rule, Value, rules_of, takers
-from features.words import Language
+from features.words import LANGUAGES, Language
 from serving.companies import account_won
 from serving.decisions import grade
 from serving.rotation import Rotation, people
@@ -36,6 +36,7 @@ from serving.scorer import Scores
 from veraison.playbook import Playbook
 
 OPEN = (Status.scored, Status.too_early)
+ACCOUNT_WON = "account_won"
 NO_ROUTE, SEVERAL, FULL = "no route", "several routes", "full"
 
 
@@ -132,12 +133,52 @@ def route(
         if status[place] not in OPEN:
             found[place] = Routed(lead_id, as_of, status[place].name, work.said.closed(status[place].name))
         elif lead_id in closed:
-            found[place] = Routed(lead_id, as_of, "account_won", work.said.account_won(closed[lead_id]))
+            found[place] = Routed(lead_id, as_of, ACCOUNT_WON, work.said.account_won(closed[lead_id]))
         else:
             waiting.append(_Waiting(place, lead_id, code, known, takers(work.rules, known)))
     for one in sorted(waiting, key=_Waiting.turn):
         found[one.place] = work.routed(one)
     return [found[place] for place in range(len(lead))]
+
+
+def routed(
+    playbook: Playbook, log: EventLog, as_of: int, lead: Ints, probability: Floats, score: Floats
+) -> Mapping[Language, Mapping[str, Routed]]:
+    """By language and lead, where some leads go; empty where the playbook has no routes.
+
+    lead               : codes in the log of those that are asked for
+    probability, score : (leads of the log,) NaN where the scorer says nothing
+    """
+    if not playbook.routes:
+        return {}
+    ids = [log.leads[code] for code in lead]
+    chances = [Chance(_told(probability[code]), _told(score[code])) for code in lead]
+    return {
+        language: {one.lead_id: one for one in route(playbook, log, ids, as_of, chances, language)}
+        for language in LANGUAGES
+    }
+
+
+def to_seller(
+    goes: Mapping[Language, Mapping[str, Routed]], lead_ids: Sequence[str], seller: str
+) -> Mapping[Language, Mapping[str, Routed]]:
+    """The part that a seller may see: what comes to them, and what nobody gets, of some leads.
+
+    Why a lead goes to another seller may name a lead of theirs, and so may why nobody should call it.
+    """
+    mine, me = set(lead_ids), fold(seller)
+    return {
+        language: {
+            lead: one if one.status != ACCOUNT_WON else replace(one, why="")
+            for lead, one in found.items()
+            if lead in mine and (one.seller is None or fold(one.seller) == me)
+        }
+        for language, found in goes.items()
+    }
+
+
+def _told(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 @dataclass(frozen=True)

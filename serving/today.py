@@ -49,7 +49,8 @@ def calls(ranking: Ranking, playbook: Playbook, limit: int = FEW) -> list[Call]:
       they accepted, or whose contact is wrong, is not called again, one sent back for another reason not for
       `REST_DAYS`, one postponed not before its day.
 
-    Agreed days come first; then the score as it is shown, and of equal ones the newest act.
+    Nobody is called whose company was won with a colleague (serving.companies). Agreed days come first; then the score
+    as it is shown, and of equal ones the newest act.
     """
     now, zone, mature = ranking.as_of, ZoneInfo(playbook.features.time_zone), listed(ranking, playbook)
     since = now - ACTIVE_DAYS * MICROS_PER_DAY
@@ -57,7 +58,7 @@ def calls(ranking: Ranking, playbook: Playbook, limit: int = FEW) -> list[Call]:
     for place in (ranking.status == Status.scored).nonzero()[0].tolist():
         said = ranking.feedback[place]
         silent = silent_until(said, zone)
-        if silent > now:
+        if silent > now or ranking.over(place):
             continue
         if _was_agreed(said) and silent > since:
             found.append(Call(place, "agreed"))

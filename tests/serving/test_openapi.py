@@ -5,6 +5,7 @@ HYPOTHESIS_PROFILE=deep asks forty times as much.
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import hypothesis.strategies as st
@@ -25,7 +26,8 @@ from schemathesis.specs.openapi.checks import (
 
 from serving import keys
 from serving.formats import MEDIA
-from tests.service import Door, door, market
+from tests.service import Door, door, market, write_journey
+from veraison.playbook_routes import Route
 
 KINDS = ("track", "identify", "page", "screen", "group", "alias")
 OPERATIONS = {
@@ -38,6 +40,9 @@ OPERATIONS = {
     ("post", "/v1/score"),
     ("get", "/v1/record"),
     ("get", "/v1/monitoring"),
+    ("get", "/v1/routes"),
+    ("get", "/v1/reports"),
+    ("get", "/v1/reports/{name}"),
     ("post", "/v1/leads/{lead_id}/card-link"),
     ("get", "/v1/status"),
     *(("post", f"/v1/{name}") for name in ("batch", "import", *KINDS)),
@@ -55,7 +60,10 @@ MAPPINGS = ["hubspot", "salesforce", "nothing"]
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    with door(market().copy(tmp_path_factory.mktemp("openapi"))) as opened:
+    where = market().copy(tmp_path_factory.mktemp("openapi"))
+    routes = where.playbook.model_copy(update={"routes": (Route(name="all", to="sales"),)})
+    with door(replace(where, playbook=routes)) as opened:
+        write_journey(opened)
         opened.keys["anne"] = keys.create(opened.store, "anne", ["read"], now=1, seller="Anne")
         opened.keys["unknown"] = keys.PREFIX + "A" * 43
         yield opened
@@ -88,9 +96,10 @@ def test_every_answer_is_one_that_is_described(
         accept=st.sampled_from(["*/*", *MEDIA.values()]),
         lead=st.integers(0, 9).flatmap(lambda die: st.sampled_from(ODD) if die == 9 else KNOWN),
         mapping=st.none() | st.sampled_from(MAPPINGS),
+        report=st.none() | st.sampled_from(["journey", "nothing"]),
     )
-    def ask(case: Any, key: str, accept: str, lead: str | None, mapping: str | None) -> None:
-        for name, known in (("lead_id", lead), ("mapping", mapping)):
+    def ask(case: Any, key: str, accept: str, lead: str | None, mapping: str | None, report: str | None) -> None:
+        for name, known in (("lead_id", lead), ("mapping", mapping), ("name", report)):
             if known is not None and name in (case.path_parameters or {}):
                 case.path_parameters[name] = known
         if lead is not None and path == "/v1/score" and isinstance(case.body, dict):

@@ -7,7 +7,9 @@ from veraison.answers.base import Answer, Chance, Count, Points, ProblemDocument
 from veraison.answers.events import FeedbackTaken, HookTaken, Refused, Taken
 from veraison.answers.monitoring import Cause, Monitoring, Verdict
 from veraison.answers.outcomes import BandOutcome, HowGood, ModelRecord, Outcome, Record
+from veraison.answers.reports import ReportLine, Reports, WholeReport
 from veraison.answers.rights import Erased, Export, IdentityKey, Merge
+from veraison.answers.routes import RoutedLead, Routes
 from veraison.answers.scores import (
     CardLink,
     Comparison,
@@ -60,6 +62,10 @@ __all__ = [
     "Reason",
     "Record",
     "Refused",
+    "ReportLine",
+    "Reports",
+    "RoutedLead",
+    "Routes",
     "Score",
     "Scores",
     "ServingModel",
@@ -71,4 +77,5 @@ __all__ = [
     "Traits",
     "Trend",
     "Verdict",
+    "WholeReport",
 ]

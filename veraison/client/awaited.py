@@ -9,7 +9,7 @@ import httpx
 
 from veraison import answers
 from veraison.client import calls
-from veraison.client.calls import Call, Finding, How, Wanted
+from veraison.client.calls import Call, Finding, How, RoutesHow, Wanted
 from veraison.client.doors import Door
 from veraison.client.messages import Message, Said, message
 from veraison.client.retry import Retry
@@ -166,6 +166,18 @@ class AsyncClient:
     async def monitoring(self, *, limit: int = 20, before: int | None = None) -> answers.Monitoring:
         """What `veraison monitor` has decided, the newest first; `before` is the `next` of the page before."""
         return await self._do(calls.monitoring(limit, before))
+
+    async def routes(self, **how: Unpack[RoutesHow]) -> answers.Routes:
+        """Where the leads on the list go, and why; `NotFoundError` where the playbook has no routes."""
+        return await self._do(calls.routes(how))
+
+    async def reports(self) -> answers.Reports:
+        """What is measured of all leads, and of which moment each report is."""
+        return await self._do(calls.reports())
+
+    async def report(self, name: str) -> answers.WholeReport:
+        """One report as it was measured, such as `journey`."""
+        return await self._do(calls.report(name))
 
     # --- a person's rights, and the service
 

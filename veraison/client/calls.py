@@ -45,6 +45,17 @@ class How(TypedDict, total=False):
     trend: bool
 
 
+class RoutesHow(TypedDict, total=False):
+    """How leads are routed.
+
+    as_of : the moment; now where none is given
+    lang  : language of the sentences
+    """
+
+    as_of: Moment
+    lang: Literal["en", "fr"]
+
+
 class Finding(TypedDict, total=False):
     """What sales found of a lead.
 
@@ -210,6 +221,18 @@ def monitoring(limit: int, before: int | None) -> Call[answers.Monitoring]:
     return Call("GET", "/v1/monitoring", _reader(answers.Monitoring), query=query)
 
 
+def routes(how: RoutesHow) -> Call[answers.Routes]:
+    return Call("GET", "/v1/routes", _reader(answers.Routes), query=_plain(how))
+
+
+def reports() -> Call[answers.Reports]:
+    return Call("GET", "/v1/reports", _reader(answers.Reports))
+
+
+def report(name: str) -> Call[answers.WholeReport]:
+    return Call("GET", f"/v1/reports/{_part(name)}", _reader(answers.WholeReport))
+
+
 # --- a person's rights, and the service
 
 
@@ -248,7 +271,7 @@ def _asked(lead_ids: Sequence[str], how: How) -> Iterator[dict[str, Any]]:
         yield {"lead_ids": list(lead_ids[start : start + CHUNK])} | _plain(how) | {"details": details}
 
 
-def _plain(how: How | Wanted) -> dict[str, Any]:
+def _plain(how: How | RoutesHow | Wanted) -> dict[str, Any]:
     """Without what is None, moments as text."""
     found: dict[str, Any] = {name: value for name, value in how.items() if value is not None}
     return found | {name: isoformat(found[name]) for name in ("as_of", "changed_since") if name in found}

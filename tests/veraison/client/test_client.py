@@ -14,8 +14,9 @@ import httpx
 import pytest
 
 from data.events import instant, isoformat
+from data.journey_report import JourneyReport
 from tests.journals import verdict, write_journal
-from tests.service import Door, door, market
+from tests.service import Door, door, market, write_journey
 from tests.support import ROOT
 from veraison import answers, client
 from veraison.client import AsyncClient, Client, calls
@@ -40,6 +41,9 @@ OPERATIONS = {
     "cardLink": "card_link",
     "record": "record",
     "monitoring": "monitoring",
+    "routes": "routes",
+    "reports": "reports",
+    "report": "report",
     "status": "status",
 }
 """Operation of the API -> method of the client."""
@@ -305,6 +309,28 @@ def test_what_monitoring_decided(service: Door, asked: Any):
     newest = asked("monitoring", limit=1)
     assert (newest.newest.decision, newest.next) == ("hold", 2)
     assert [one.decision for one in asked("monitoring", before=newest.next).verdicts] == ["none"]
+
+
+def test_routes_are_asked_for_by_moment_and_language(service: Door, asked: Any):
+    with pytest.raises(client.NotFoundError, match=r"the playbook has no \[\[routes\]\]"):
+        asked("routes", as_of=instant(service.market.now), lang="fr")
+
+
+def test_reports_are_there_once_they_are_measured(service: Door, asked: Any):
+    path = service.market.workspace.reports / JourneyReport.FILE
+    path.unlink(missing_ok=True)
+    assert {one.name: (one.as_of, one.command) for one in asked("reports").reports}["journey"] == (
+        None, "veraison report journey",
+    )  # fmt: skip
+    with pytest.raises(client.NotFoundError, match="measure it with: veraison report journey"):
+        asked("report", "journey")
+    measured = write_journey(service)
+    found = asked("report", "journey")
+    assert JourneyReport.model_validate(found.report) == measured
+    assert found.as_of == instant(measured.moment)
+    assert {one.name: one.as_of for one in asked("reports").reports}["journey"] == found.as_of
+    with pytest.raises(client.NotFoundError, match="there is no report 'weather'"):
+        asked("report", "weather")
 
 
 def test_status(service: Door, asked: Any):
