@@ -29,11 +29,15 @@ def least_score(playbook: Playbook) -> float:
     return bounds[(len(bounds) - 1) // 2]
 
 
-def hand_over(lead_id: str, as_of: int, score: float, accepted: bool, playbook: Playbook) -> HandOver | None:
+def hand_over(
+    lead_id: str, as_of: int, score: float, accepted: bool, playbook: Playbook, mature: bool | None = None
+) -> HandOver | None:
     """How a lead comes to be handed over to sales at a score; None where the playbook explores nothing.
 
     as_of    : microseconds UTC
     accepted : whether sales have the lead already
+    mature   : what `[maturity]` decides of it; None where the score alone does
     """
-    rules, listed = playbook.exploration, accepted or score >= least_score(playbook)
+    rules, by_score = playbook.exploration, score >= least_score(playbook)
+    listed = accepted or (by_score if mature is None else mature)
     return exploration.hand_over(lead_id, as_of, listed=listed, share=rules.share, seed=rules.seed)

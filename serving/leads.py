@@ -16,13 +16,16 @@ from data.contacts import Contacts
 from data.events import Event, Trait
 from data.journey import Status, standing
 from data.log import EventLog, Floats, Ints
+from data.maturity import signalled
 from data.scorelog import LoggedScore
+from data.signs import Bools
 from data.store import Store
 from features.words import Language
 from serving.decisions import least_score
 from serving.details import in_detail
 from serving.evidence import are_acts
 from serving.feedback import Feedback, newest
+from serving.maturity import on_list
 from serving.models import ModelHolder
 from serving.owners import newest_texts, owners, seen
 from serving.routing import ACCOUNT_WON, Routed, routed, to_seller
@@ -49,6 +52,7 @@ class Ranking:
     owner              : the seller who has the lead, as the playbook's trait names it; None where nobody is known to
     feedback           : what sales last said of the leads that are scored; None where nothing
     version            : of the model
+    speaks, off_topic  : whether an act or rule of ``[maturity]`` speaks of a lead, and whether a rule takes it out
     routed             : by language and lead, where those on the list go, and those of whom sales said something;
                          empty where the playbook has no routes
     """
@@ -64,11 +68,13 @@ class Ranking:
     owner: list[str | None]
     feedback: list[Feedback | None]
     version: str
+    speaks: Bools
+    off_topic: Bools
     routed: Mapping[Language, Mapping[str, Routed]] = field(default_factory=dict)
 
     def of(self, places: Ints) -> "Ranking":
         """The leads at these places alone."""
-        columns = ("status", "score", "probability", "last_activity", "last_act", "changed")
+        columns = ("status", "score", "probability", "last_activity", "last_act", "changed", "speaks", "off_topic")
         kept: dict[str, Any] = {name: getattr(self, name)[places] for name in columns}
         lists: dict[str, Any] = {
             name: [getattr(self, name)[place] for place in places] for name in ("lead_ids", "owner", "feedback")
@@ -165,7 +171,8 @@ class Leads:
         moments = [as_of for _, lead_ids, as_of in asked for _ in lead_ids]
         bundle = self._models.current()
         scores, start, found = score(bundle, log, seen_ids, self._honoured(bundle, log, seen_ids, moments)), 0, []
-        scores = replace(scores, as_of=np.array(moments, dtype=np.int64), rules=self.playbook)
+        scores = replace(scores, as_of=np.array(moments, dtype=np.int64))
+        scores = scores.judged(log, self.playbook, least_score(self.playbook))
         for _, lead_ids, _ in asked:
             found.append(scores.part(start, list(lead_ids)))
             start += len(lead_ids)
@@ -198,7 +205,7 @@ class Leads:
             passing.append(events)
             log = passing.scan()
         scores = score(self._models.current(), log, lead_ids, [as_of] * len(lead_ids))
-        return replace(scores, rules=self.playbook), log
+        return scores.judged(log, self.playbook, least_score(self.playbook)), log
 
     def warm_up(self) -> None:
         """Score a made-up lead, so that no first request waits for compilers; ModelError where there is no model."""
@@ -306,10 +313,14 @@ class Leads:
         np.maximum.at(acted, lead[visible], log.occurred[visible])
         said = newest(self._store, log, self.playbook.journey, as_of, status == Status.scored)
         owner, feedback = newest_texts(log, self._trait, as_of), [said.get(code) for code in range(count)]
-        asked = (points >= least_score(self.playbook)) | np.array([one is not None for one in feedback], dtype=np.bool_)
+        signs = signalled(log, self.playbook, np.arange(count, dtype=np.int64), np.full(count, as_of))
+        speaks, off_topic = signs.spoken, signs.off_topic >= 0
+        asked = on_list(self.playbook, points, least_score(self.playbook), speaks, off_topic)
+        asked |= np.array([one is not None for one in feedback], dtype=np.bool_)
         goes = routed(self.playbook, log, as_of, np.flatnonzero(asked), chance, points)
         return Ranking(
-            as_of, log.leads, status, points, chance, last, acted, changed, owner, feedback, bundle.version, goes
+            as_of, log.leads, status, points, chance, last, acted, changed, owner, feedback, bundle.version,
+            speaks, off_topic, goes,
         )  # fmt: skip
 
     def _honoured(self, bundle: Bundle, log: EventLog, lead_ids: Sequence[str], moments: Sequence[int]) -> Ints:

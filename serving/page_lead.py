@@ -189,6 +189,7 @@ def _detail(dossier: Dossier, playbook: Playbook, words: Words) -> dict[str, Any
         ],
         "moved": moved(row, words),
         "explored": row.chosen_text,
+        "maturity": row.maturity,
         "past": _steps(past, words),
         "curve": dossier.has_curve,
         "comparisons": [one.text for one in row.comparisons or ()],

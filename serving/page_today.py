@@ -8,12 +8,14 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from data.events import MICROS_PER_DAY, Trait
+from data.journey import Status
 from data.log import EventLog
 from serving.access import Access
 from serving.api import AsOf
 from serving.evidence import Evidence, done
 from serving.feedback import Feedback
 from serving.leads import Leads, known_traits
+from serving.maturity import ways_told
 from serving.page_lead import moved
 from serving.pages import origin, page, routes, seen_by_viewer, shown, who, words_of
 from serving.points import whole_account
@@ -66,10 +68,17 @@ def router(leads: Leads, access: Access) -> APIRouter:
                     "to_do": to_do(row, call, ranking.feedback[call.place], _asked(scores, place), words),
                     "contact": reached,
                     "explored": row.chosen_text,
+                    "signs": "; ".join(ways_told(row.maturity.ways)) if row.maturity is not None else "",
                     "routed": ranking.routed.get(words.language, {}).get(row.lead_id),
                 }
             )
-        known = {"rows": told, "days": ACTIVE_DAYS, "here": "today"}
+        aside = int((ranking.off_topic & (ranking.status == Status.scored)).sum())
+        off_topic = words.many(
+            "%(count)s open lead is off topic, and is not called.",
+            "%(count)s open leads are off topic, and are not called.",
+            aside,
+        )
+        known = {"rows": told, "days": ACTIVE_DAYS, "here": "today", "off_topic": off_topic if aside else ""}
         return page(request, "today.html", known | origin(scores.bundle, ranking.as_of, words))
 
     return found

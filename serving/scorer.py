@@ -20,6 +20,7 @@ from features.words import Language
 from serving import tables
 from serving.decisions import EXPLORED, grade, hand_over
 from serving.evidence import Missing, enough
+from serving.maturity import Decision, Told, decisions
 from serving.reasons import OTHER_SIGNALS, OTHER_WORDS, Reason, Trend, reasons_of
 from serving.translations import Words
 from serving.whatif import Comparison
@@ -42,6 +43,7 @@ class ExplainedScore:
                     about one lead, see serving.details
     handed        : how it comes to be handed over to sales, None where the playbook explores nothing
     chosen_text   : why it is handed over though its score is low, in words; empty where chance has not chosen it
+    maturity      : whether it is mature, and by what; None where the playbook has no ``[maturity]``, and of the closed
     trend         : how the score has moved (serving.trend), None where that is not asked for or there is no score
 
     A lead that is ``too_early`` has probabilities and times, but no score, no grade and no reasons.
@@ -65,6 +67,7 @@ class ExplainedScore:
     trend: Trend | None = None
     handed: HandOver | None = None
     chosen_text: str = ""
+    maturity: Told | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The answer of the API: the columns of `veraison score`, with dates as text and reasons as objects."""
@@ -87,6 +90,7 @@ class ExplainedScore:
             "ready_at": None if self.ready_at is None else isoformat(self.ready_at),
             "base": self.base,
             **self._handed_over(),
+            **({} if self.maturity is None else {"maturity": self.maturity.to_dict()}),
             **({} if self.trend is None else {"trend": self.trend.to_dict()}),
             "reasons": [reason.to_dict() for reason in self.reasons],
             **{name: [one.to_dict() for one in found] for name, found in detail.items() if found is not None},
@@ -107,6 +111,7 @@ class Scores:
     scored : (n,) place of the pair among the feature rows, -1 where it has none
     score  : of each feature row; one of a lead that is ``too_early`` is not shown
     rules  : the playbook by which leads are handed over to sales; None where nothing is to be said of that
+    mature : (n,) what it decides of each lead; None where nothing is to be said of that
     """
 
     bundle: Bundle
@@ -123,6 +128,7 @@ class Scores:
     interval: Floats
     ready: Floats
     rules: Playbook | None = None
+    mature: tuple[Decision | None, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.lead_ids)
@@ -131,7 +137,18 @@ class Scores:
         """The pairs from a place on, as many as there are ids, which they are to be called by."""
         mine = slice(start, start + len(lead_ids))
         kept: dict[str, Any] = {name: getattr(self, name)[mine] for name in ("as_of", "status", "ready_at", "scored")}
-        return replace(self, lead_ids=lead_ids, **kept)
+        return replace(self, lead_ids=lead_ids, mature=None if self.mature is None else self.mature[mine], **kept)
+
+    def judged(self, log: EventLog, rules: Playbook, least: float) -> "Scores":
+        """The same with what a playbook says of each lead: how it is handed over, and whether it is mature.
+
+        log   : the histories that the scores were made of
+        least : the score from which on a lead is on the list
+        """
+        open_ = np.array([one in (Status.scored, Status.too_early) for one in self.status], dtype=np.bool_)
+        score = np.append(self.score, np.nan)[self.shown]
+        told = decisions(log, rules, log.codes(self.lead_ids), self.as_of, open_, score, least)
+        return replace(self, rules=rules, mature=told)
 
     def row(self, place: int, language: Language = "en", shown: int = SHOWN_REASONS) -> ExplainedScore:
         """One pair with its `shown` weightiest reasons; what is left over is one reason of its own."""
@@ -144,9 +161,11 @@ class Scores:
         low, high = (float(bound) for bound in self.interval[at])
         score = float(self.score[at])
         told = self.status[place] is not Status.too_early
-        handed = None
-        if told and self.rules is not None:
-            handed = hand_over(lead_id, as_of, score, ready_at is not None, self.rules)
+        decided, accepted, handed = None if self.mature is None else self.mature[place], ready_at is not None, None
+        off_topic = decided is not None and bool(decided.off_topic) and not accepted
+        if told and self.rules is not None and not off_topic:
+            mature = None if decided is None else decided.mature
+            handed = hand_over(lead_id, as_of, score, accepted, self.rules, mature)
         return ExplainedScore(
             lead_id=lead_id,
             as_of=as_of,
@@ -163,6 +182,7 @@ class Scores:
             reasons=self._reasons(at, language, shown) if told else (),
             handed=handed,
             chosen_text=Words(language)(EXPLORED) if handed is not None and handed.explored else "",
+            maturity=None if decided is None else decided.told(Words(language)),
         )
 
     @property

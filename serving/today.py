@@ -9,9 +9,11 @@ from data.events import MICROS_PER_DAY, micros
 from data.exploration import draw, week_of
 from data.journey import Status
 from data.log import NEVER
+from data.signs import Bools
 from serving.decisions import least_score
 from serving.feedback import Feedback
 from serving.leads import Ranking
+from serving.maturity import on_list
 from veraison.playbook import Playbook
 
 FEW = 10
@@ -43,14 +45,14 @@ def calls(ranking: Ranking, playbook: Playbook, limit: int = FEW) -> list[Call]:
     A lead is called where it is open and scored, and either
 
     * it was postponed to a day that has come, at most `ACTIVE_DAYS` ago, whatever its score; or
-    * its grade is in the upper half of the playbook's, it has acted itself within `ACTIVE_DAYS`, and sales have not
-      just spoken: a lead that they accepted, or whose contact is wrong, is not called again, one sent back for another
-      reason not for `REST_DAYS`, one postponed not before its day.
+    * it is mature (`listed`), it has acted itself within `ACTIVE_DAYS`, and sales have not just spoken: a lead that
+      they accepted, or whose contact is wrong, is not called again, one sent back for another reason not for
+      `REST_DAYS`, one postponed not before its day.
 
     Nobody is called whose company was won with a colleague (serving.companies). Agreed days come first; then the score
     as it is shown, and of equal ones the newest act.
     """
-    now, zone, least = ranking.as_of, ZoneInfo(playbook.features.time_zone), least_score(playbook)
+    now, zone, mature = ranking.as_of, ZoneInfo(playbook.features.time_zone), listed(ranking, playbook)
     since = now - ACTIVE_DAYS * MICROS_PER_DAY
     found: list[Call] = []
     for place in (ranking.status == Status.scored).nonzero()[0].tolist():
@@ -60,7 +62,7 @@ def calls(ranking: Ranking, playbook: Playbook, limit: int = FEW) -> list[Call]:
             continue
         if _was_agreed(said) and silent > since:
             found.append(Call(place, "agreed"))
-        elif ranking.score[place] >= least and ranking.last_act[place] >= since:
+        elif mature[place] and ranking.last_act[place] >= since:
             found.append(Call(place, "active"))
 
     def order(call: Call) -> tuple[bool, int, int, int]:
@@ -68,6 +70,11 @@ def calls(ranking: Ranking, playbook: Playbook, limit: int = FEW) -> list[Call]:
         return call.why != "agreed", -round(float(ranking.score[call.place])), -newest_act, call.place
 
     return sorted(found, key=order)[:limit]
+
+
+def listed(ranking: Ranking, playbook: Playbook) -> Bools:
+    """(leads,) whether each is mature: its grade is in the upper half of the playbook's, or `[maturity]` says so."""
+    return on_list(playbook, ranking.score, least_score(playbook), ranking.speaks, ranking.off_topic)
 
 
 def explorations(ranking: Ranking, playbook: Playbook, limit: int = FEW) -> list[Call]:
@@ -79,7 +86,8 @@ def explorations(ranking: Ranking, playbook: Playbook, limit: int = FEW) -> list
         return []
     now, zone, rules = ranking.as_of, ZoneInfo(playbook.features.time_zone), playbook.exploration
     week, found = week_of(now), []
-    for place in ((ranking.status == Status.scored) & (ranking.score < least_score(playbook))).nonzero()[0].tolist():
+    below = (ranking.status == Status.scored) & ~listed(ranking, playbook) & ~ranking.off_topic
+    for place in below.nonzero()[0].tolist():
         drawn = draw(ranking.lead_ids[place], week, rules.seed)
         said = ranking.feedback[place]
         if drawn < rules.share and not _was_agreed(said) and silent_until(said, zone) <= now:

@@ -10,7 +10,8 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
-from veraison import playbook_routes, playbook_stages
+from veraison import playbook_maturity, playbook_routes, playbook_stages
+from veraison.playbook_maturity import Maturity
 from veraison.playbook_model import Features, Scoring, Training
 from veraison.playbook_routes import Route, Routing
 from veraison.playbook_stages import Stage, Zone, zones
@@ -21,7 +22,7 @@ _WRITE_IT = "write it as 2026-03-01T09:12:00Z"
 REMOVED = {"monitoring": ("psi", "share", "score_psi")}
 """Keys that are no more: playbooks are told so, models that were trained with them are read without."""
 
-OF_NO_MODEL = {"routes", "routing", "stages"}
+OF_NO_MODEL = {"maturity", "routes", "routing", "stages"}
 """Tables that say what is done with leads and told of them: another seller in a team makes no other model. No bundle
 carries them."""
 
@@ -204,6 +205,7 @@ class Playbook(Table):
     routes: tuple[Route, ...] = ()
     routing: Routing = Routing()
     stages: dict[Name, Stage] = Field(default_factory=dict)
+    maturity: Maturity | None = None
 
     @model_validator(mode="after")
     def _routes_can_be_read(self) -> "Playbook":
@@ -213,6 +215,12 @@ class Playbook(Table):
     @model_validator(mode="after")
     def _stages_apart(self) -> "Playbook":
         playbook_stages.check(self.stages, self.journey)
+        return self
+
+    @model_validator(mode="after")
+    def _maturity_can_be_judged(self) -> "Playbook":
+        if self.maturity is not None:
+            playbook_maturity.check(self.maturity, self.journey, self.features.traits)
         return self
 
     @property

@@ -3,6 +3,7 @@
 import tomllib
 from datetime import date
 from pathlib import Path
+from types import NoneType
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -81,10 +82,16 @@ def _allowed(path: tuple[int | str, ...]) -> list[str]:
     model: Any = Playbook
     for part in path:
         if isinstance(model, type) and issubclass(model, BaseModel):
-            model = model.model_fields[str(part)].annotation
+            model = _given(model.model_fields[str(part)].annotation)
         else:  # a list of tables, or tables by name
             model = next(one for one in get_args(model) if isinstance(one, type) and issubclass(one, BaseModel))
     return sorted(model.model_fields)
+
+
+def _given(annotation: Any) -> Any:
+    """The table itself, where it may also be left out."""
+    among = get_args(annotation)
+    return next(one for one in among if one is not NoneType) if NoneType in among else annotation
 
 
 def _short(value: object) -> str:

@@ -65,6 +65,8 @@ def ranking(rows, version="v1"):
         owner=owner,
         feedback=[None] * len(ids),
         version=version,
+        speaks=np.zeros(len(ids), dtype=bool),
+        off_topic=np.zeros(len(ids), dtype=bool),
     )
 
 

@@ -47,12 +47,16 @@ def returned(day: float, reason: str = "not_mature", until: date | None = None) 
 
 
 def ranking(*leads: dict[str, Any], as_of: int = NOW) -> Ranking:
+    signs = {
+        name: np.array([one.get(name, False) for one in leads], dtype=np.bool_) for name in ("speaks", "off_topic")
+    }
     acted = np.array([at(one["acted"]) for one in leads], dtype=np.int64)
     score = np.array([one["score"] for one in leads], dtype=np.float64)
     return Ranking(
         as_of, [f"L{place}" for place in range(len(leads))],
         np.array([one["status"] for one in leads], dtype=np.int64),
         score, score / 100, acted, acted, acted, [None] * len(leads), [one["said"] for one in leads], "v1",
+        **signs,
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from tests.support import ROOT
 from veraison.errors import PlaybookError
 from veraison.playbook import Playbook
 from veraison.playbook_file import load_playbook
+from veraison.playbook_maturity import MaturityRule, OffTopic
 from veraison.playbook_model import ModelSettings
 from veraison.playbook_routes import Route
 from veraison.playbook_stages import Stage
@@ -58,8 +59,8 @@ BAD = {
     LEAST + 'won = ["Deal Won"]': f"journey.won: unknown key; allowed in [journey]: {JOURNEY}",
     LEAST + "[horizon]\ndays = [7]": (
         "horizon: unknown key; allowed at the top level: "
-        "exploration, features, horizons, identity, journey, monitoring, pages, routes, routing, scoring, stages, "
-        "training"
+        "exploration, features, horizons, identity, journey, maturity, monitoring, pages, routes, routing, scoring, "
+        "stages, training"
     ),
     LEAST + '"a\\nb" = 1': f"journey.a\\nb: unknown key; allowed in [journey]: {JOURNEY}",
     LEAST + "observed_from = 2017-12-05": (
@@ -331,14 +332,17 @@ def test_the_page_about_the_playbook_shows_every_key_with_its_default(tmp_path):
     (text,) = re.findall(r"^```toml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     written, book = tomllib.loads(text), load(tmp_path, text)
     assert set(written) == set(Playbook.model_fields)
-    examples = {"journey", "outbound", "traits", "keys"}
+    examples = {"journey", "outbound", "traits", "keys", "acts", "rules", "off_topic"}
     assert {key for one in written.pop("stages").values() for key in one} == set(Stage.model_fields)
     assert {key for route in written.pop("routes") for key in route} == set(Route.model_fields)
+    maturity = written["maturity"]
+    assert {key for one in maturity["rules"] for key in one} == set(MaturityRule.model_fields)
+    assert {key for one in maturity["off_topic"] for key in one} == set(OffTopic.model_fields)
     for table, field in Playbook.model_fields.items():
         if table not in written:
             continue
-        assert set(written[table]) == set(field.annotation.model_fields), table
-        for key, about in field.annotation.model_fields.items():
+        assert set(written[table]) == set(table_of(field).model_fields), table
+        for key, about in table_of(field).model_fields.items():
             if not {table, key} & examples:
                 default = about.get_default(call_default_factory=True)
                 assert getattr(getattr(book, table), key) == default, f"[{table}] {key}"

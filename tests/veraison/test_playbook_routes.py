@@ -194,14 +194,14 @@ def test_a_trait_by_the_name_of_what_the_scorer_says_cannot_be_asked_for(tmp_pat
 
 
 def test_what_makes_no_model_changes_no_fingerprint(tmp_path):
-    stages = "[stages.mql]\n[stages.customer]\n"
+    stages = '[stages.mql]\n[stages.customer]\n[maturity]\nacts = ["Demo"]\n'
     plain, routed = (
         load(tmp_path, LEAST + TRAITS),
         load(tmp_path, LEAST + TRAITS + stages + route('{country = ["FR"]}')),
     )
     assert plain.fingerprint == routed.fingerprint
     kept = set(json.loads(plain.model_dump_json(exclude=OF_NO_MODEL)))
-    assert kept == set(Playbook.model_fields) - {"routes", "routing", "stages"}
+    assert kept == set(Playbook.model_fields) - {"maturity", "routes", "routing", "stages"}
     assert Playbook.model_validate_json(routed.model_dump_json()) == routed
 
 

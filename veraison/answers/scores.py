@@ -63,6 +63,26 @@ class Comparison(Answer):
     text: str = said("The same in words.", "such leads that have just done Demo Requested: +12")
 
 
+class MaturityWay(Answer):
+    """One way in which a lead is mature."""
+
+    way: Literal["act", "rule", "score"] = said("A revealing act, a rule over several acts, or the score.", "act")
+    name: str | None = said("Of the act or rule; null for the score.", "Demo Requested")
+    at: AwareDatetime | None = said("When it happened last; null for the score.", HAPPENED)
+    text: str = said("The same in words.", "Demo Requested on Mar 1, 2026")
+
+
+class Maturity(Answer):
+    """Whether a lead is mature, by the playbook's `[maturity]`."""
+
+    mature: bool = said("Whether any way says so, of a lead that is not off topic.", True)
+    ways: tuple[MaturityWay, ...] = Field(
+        description="In which it is mature: acts, rules, the score. Of a lead that is off topic, in which it would be."
+    )
+    off_topic: str | None = said("The rule that takes the lead out; null where none does.", None)
+    text: str = said("The same in one sentence.", "Mature: Demo Requested on Mar 1, 2026.")
+
+
 class Score(Answer):
     """One lead at one moment; `score == clip(base + sum of the reasons' points, 0, 100)`.
 
@@ -106,6 +126,11 @@ class Score(Answer):
         "The same in words, where it does.", "Chosen at random, not for its score.", default=None
     )
     propensity: Chance | None = said("The chance with which the lead was to be handed over.", 1.0, default=None)
+    maturity: Maturity | None = Field(
+        default=None,
+        description="Whether it is mature, and by what; absent where the playbook has no `[maturity]`, and of leads "
+        "that are closed.",
+    )
     trend: Trend | None = Field(default=None, description="How the score has moved in seven days, where asked for.")
     reasons: tuple[Reason, ...] = Field(description="The weightiest reasons, and what is left over as one more.")
     missing: tuple[Missing, ...] | None = Field(

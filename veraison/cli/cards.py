@@ -22,7 +22,8 @@ def card(one: "ExplainedScore", primary: int, language: "Language") -> Panel:
     words = Words(language)
     lacking = ", ".join(lack.text for lack in one.missing or ())
     if one.score is None or one.probability is None or one.base is None:
-        said = [one.status, chance_words(one, primary, language), lacking]
+        mature = "" if one.maturity is None else one.maturity.text
+        said = [one.status, chance_words(one, primary, language), mature, lacking]
         return Panel(Text("\n".join(filter(None, said))), title=Text(one.lead_id), width=96)
     grid = Table.grid(padding=(0, 2))
     grid.add_column(justify="right", width=8)
@@ -46,6 +47,8 @@ def card(one: "ExplainedScore", primary: int, language: "Language") -> Panel:
     chance = chance_words(one, primary, language)
     said = [f"{one.score:.0f}/100", one.grade or "", chance, ready_words(one, language)]
     head = Text.assemble((one.lead_id, "bold"), *(f" · {part}" for part in said if part))
+    if one.maturity is not None:
+        grid.add_row("", "", escape(one.maturity.text))
     foot = f"{isoformat(one.as_of)} · {one.model_version}"
     return Panel(grid, title=head, subtitle=foot, title_align="left", subtitle_align="right", padding=(1, 2))
 

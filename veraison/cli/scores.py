@@ -75,6 +75,7 @@ def score_command(
     Examples: veraison score --out scores.parquet   ·   veraison score --at pairs.csv --out scores.csv
     """
     from serving.bulk import Asked, score_by_spark
+    from serving.decisions import least_score
     from serving.models import load_champion
     from serving.scorer import score
 
@@ -92,13 +93,18 @@ def score_command(
         return
     with where.store(keys=bundle.playbook.identity.keys) as store:
         asked = Asked(moment(as_of, store)) if pairs is None else Asked(pairs=pairs)
+        book = where.playbook() if where.playbook_path.exists() else None
+        log = None
         if engine is Engine.spark:
             with history_tables(store, where.workspace, bundle.playbook.features.accounts) as tables:
                 scores = score_by_spark(bundle, tables, asked, master=master, say=say)
         else:
             log = store.scan()
             scores = score(bundle, log, *asked.everyone(log), threads=where.settings.threads)
-        scores = replace(scores, rules=where.playbook() if where.playbook_path.exists() else None)
+        if book is not None:
+            if log is None and book.maturity is not None:
+                log = store.scan()  # acts and rules are asked of histories, which Spark has kept to itself
+            scores = replace(scores, rules=book) if log is None else scores.judged(log, book, least_score(book))
         if at is None:
             scorelog.append(store, scores.to_log(time.time_ns() // 1_000, language))
     show(scores, out_path, top, language)
@@ -159,6 +165,7 @@ def explain(
 
     Example: veraison explain L00042 --lang fr
     """
+    from serving.decisions import least_score
     from serving.details import in_detail
     from serving.models import load_champion
     from serving.scorer import score
@@ -169,7 +176,11 @@ def explain(
     with where.store(keys=bundle.playbook.identity.keys) as store:
         now = moment(as_of, store)
         log = store.history([lead])
-        one = in_detail(score(bundle, log, [lead], [now]), log, language=language)
+        scores = score(bundle, log, [lead], [now])
+        if where.playbook_path.exists():
+            book = where.playbook()
+            scores = scores.judged(log, book, least_score(book))
+        one = in_detail(scores, log, language=language)
     if one.status == "unknown":
         raise UnknownLeadError(f"lead {lead!r}: no event of it is known before {isoformat(now)}")
     out.print(card(one, bundle.playbook.horizons.primary, language))
