@@ -12,13 +12,17 @@ from typing import Any
 import numpy as np
 
 from data import scorelog
+from data.consent import Bools, may_contact
 from data.events import Event, Trait
+from data.families import OPEN, Families, families_at
 from data.journey import Status, standing
 from data.log import EventLog, Floats, Ints
 from data.scorelog import LoggedScore
 from data.store import Store
+from serving.decisions import least_score
 from serving.details import in_detail
 from serving.evidence import are_acts
+from serving.families import InFamily, family_of, meant
 from serving.feedback import Feedback, newest
 from serving.models import ModelHolder
 from serving.owners import newest_texts, owners, seen
@@ -43,8 +47,10 @@ class Ranking:
     last_act           : ``occurred_at`` of the newest visible act of the lead itself, the least int64 for none
     changed            : ``known_at`` of the newest visible event, microseconds UTC
     owner              : the seller who has the lead, as the playbook's trait names it; None where nobody is known to
-    feedback           : what sales last said of the leads that are scored; None where nothing
+    feedback           : what sales last said of the leads that are open; None where nothing
     version            : of the model
+    families           : in which family each is; None where that was not asked for
+    permitted          : who may be contacted (data.consent); None where everybody may
     """
 
     as_of: int
@@ -58,6 +64,8 @@ class Ranking:
     owner: list[str | None]
     feedback: list[Feedback | None]
     version: str
+    families: Families | None = None
+    permitted: Bools | None = None
 
     def of(self, places: Ints) -> "Ranking":
         """The leads at these places alone."""
@@ -66,7 +74,14 @@ class Ranking:
         lists: dict[str, Any] = {
             name: [getattr(self, name)[place] for place in places] for name in ("lead_ids", "owner", "feedback")
         }
-        return replace(self, **kept, **lists)
+        families = None if self.families is None else self.families.of(places)
+        permitted = None if self.permitted is None else self.permitted[places]
+        return replace(self, **kept, **lists, families=families, permitted=permitted)
+
+    @property
+    def may_contact(self) -> Bools:
+        """(leads,) who may be contacted."""
+        return np.ones(len(self.lead_ids), dtype=np.bool_) if self.permitted is None else self.permitted
 
     @property
     def counts(self) -> dict[str, int]:
@@ -92,6 +107,8 @@ class Lead:
     traits      : what is known, each with the moment it is true of (``occurred_at``)
     timeline    : visible events, newest first, as data.store.Store.timeline gives them
     scores, log : what `row` was made of
+    family      : where it is among the families, None where it is not open
+    permitted   : whether it may be contacted
     """
 
     row: ExplainedScore
@@ -101,6 +118,8 @@ class Lead:
     timeline: list[dict[str, Any]]
     scores: Scores = field(repr=False)
     log: EventLog = field(repr=False)
+    family: InFamily | None = None
+    permitted: bool = True
 
 
 @dataclass(frozen=True)
@@ -258,6 +277,8 @@ class Leads:
             timeline=self._store.timeline(lead_id, as_of),
             scores=scores,
             log=log,
+            family=family_of(self._store, log, self.playbook, scores),
+            permitted=bool(may_contact(log, self.playbook.consent, as_of)[int(log.codes([person])[0])]),
         )
 
     def found(self, lead_id: str, as_of: int) -> Found:
@@ -291,10 +312,16 @@ class Leads:
         np.maximum.at(changed, lead[visible], log.known[visible])
         visible &= are_acts(log.kinds, bundle.feature_set)[log.kind] if log.kinds else False
         np.maximum.at(acted, lead[visible], log.occurred[visible])
-        said = newest(self._store, log, self.playbook.journey, as_of, status == Status.scored)
+        said = newest(self._store, log, self.playbook.journey, as_of, np.isin(status, OPEN))
         owner, feedback = newest_texts(log, self._trait, as_of), [said.get(code) for code in range(count)]
+        families = families_at(
+            log, self.playbook, np.arange(count), as_of, score=points, probability=chance,
+            heard=meant(said, self.playbook, as_of), least=least_score(self.playbook),
+        )  # fmt: skip
+        permitted = may_contact(log, self.playbook.consent, as_of)
         return Ranking(
-            as_of, log.leads, status, points, chance, last, acted, changed, owner, feedback, bundle.version
+            as_of, log.leads, status, points, chance, last, acted, changed, owner, feedback, bundle.version,
+            families, permitted,
         )  # fmt: skip
 
     def _honoured(self, bundle: Bundle, log: EventLog, lead_ids: Sequence[str], moments: Sequence[int]) -> Ints:

@@ -17,6 +17,7 @@ from data.log import Floats
 from features.catalogue import FeatureSet, TraitSpec
 from features.ops import Feature, Op
 from features.slots import DAY
+from serving.scorer import Scores
 from training.bundle import Bundle
 
 QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)
@@ -62,6 +63,15 @@ def questions(bundle: Bundle, features: Floats, score: float, as_of: int) -> tup
         start += len(values)
         found.append(Question(trait.name, float(np.abs(mine) @ weights), float(mine.min()), float(mine.max())))
     return tuple(sorted(found, key=lambda one: -one.points))
+
+
+def next_question(scores: Scores, place: int = 0) -> Question | None:
+    """The trait most worth asking a lead for; None where no answer would be seen in its score, or it has none."""
+    at = int(scores.shown[place])
+    if at < 0:
+        return None
+    asked = questions(scores.bundle, scores.features[at], float(scores.score[at]), int(scores.as_of[place]))
+    return asked[0] if asked and asked[0].points >= LEAST else None
 
 
 def _answers(bundle: Bundle, trait: str) -> tuple[tuple[float, ...], Floats]:

@@ -9,9 +9,11 @@ from veraison.answers.monitoring import Cause, Monitoring, Verdict
 from veraison.answers.outcomes import BandOutcome, HowGood, ModelRecord, Outcome, Record
 from veraison.answers.rights import Erased, Export, IdentityKey, Merge
 from veraison.answers.scores import (
+    AskNext,
     CardLink,
     Comparison,
     EventEvidence,
+    InFamily,
     KnownTrait,
     Lead,
     LeadsPage,
@@ -28,6 +30,7 @@ from veraison.answers.service import BrokenModel, ServingModel, Status
 
 __all__ = [
     "Answer",
+    "AskNext",
     "BandOutcome",
     "BrokenModel",
     "CardLink",
@@ -42,6 +45,7 @@ __all__ = [
     "HookTaken",
     "HowGood",
     "IdentityKey",
+    "InFamily",
     "KnownTrait",
     "Lead",
     "LeadsPage",
