@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from data.identity import fold
 from data.log import EventLog, Ints
+from data.store import Store
 from veraison.playbook_consent import Consent
 
 Bools = npt.NDArray[np.bool_]
@@ -23,8 +24,6 @@ _YES, _NO = 1, 0
 def may_contact(log: EventLog, consent: Consent, as_of: int) -> Bools:
     """(leads,) whether each lead of a log may be contacted at a moment, microseconds UTC.
 
-    >>> from veraison.playbook_consent import Consent
-    >>> from data.store import Store
     >>> with Store("sqlite://") as store:
     ...     len(may_contact(store.scan(), Consent(), 0))
     0
@@ -38,6 +37,15 @@ def may_contact(log: EventLog, consent: Consent, as_of: int) -> Bools:
     found[lead[order]] = said[order] == _YES  # of one lead the last stays
     result: Bools = found[log.persons(as_of)]
     return result
+
+
+def refused(store: Store, consent: Consent, lead_ids: Sequence[str], as_of: int) -> set[str]:
+    """Those of some leads that may not be contacted at a moment; of ids that nobody has nothing is known."""
+    if not consent.is_asked or not lead_ids:
+        return set()
+    log = store.history(list(dict.fromkeys(lead_ids)))
+    allowed, codes = may_contact(log, consent, as_of), log.codes(list(lead_ids))
+    return {lead_id for lead_id, code in zip(lead_ids, codes.tolist(), strict=True) if code >= 0 and not allowed[code]}
 
 
 def _words(log: EventLog, consent: Consent, as_of: int) -> Iterable[tuple[Ints, Ints, Ints]]:

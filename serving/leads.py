@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from data import scorelog
-from data.consent import Bools, may_contact
+from data.consent import Bools, may_contact, refused
 from data.events import Event, Trait
 from data.families import OPEN, Families, families_at
 from data.journey import Status, standing
@@ -258,6 +258,10 @@ class Leads:
         """Keep no ranking: somebody who stands in them was erased."""
         with self._ranking:
             self._rankings.clear()
+
+    def refused(self, lead_ids: Sequence[str]) -> set[str]:
+        """Those of some leads that may not be contacted now."""
+        return refused(self._store, self.playbook.consent, lead_ids, self.clock() + 1)
 
     def lead(self, lead_id: str, as_of: int, **how: Any) -> Lead:
         """One lead with its events and traits; UnknownLeadError where nothing of it is visible.
