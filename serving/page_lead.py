@@ -37,6 +37,7 @@ from serving.pages import (
 from serving.paths import LeadPath
 from serving.points import whole_move, whole_parts
 from serving.problems import Problem
+from serving.qualify_words import ask_next
 from serving.questions import Question
 from serving.reasons import Reason
 from serving.scorer import ExplainedScore
@@ -196,6 +197,7 @@ def _detail(dossier: Dossier, playbook: Playbook, words: Words) -> dict[str, Any
         "missing": _missing(row, words),
         "family": _family(lead, playbook, words),
         "refuses": not lead.permitted,
+        "ask_next": ask_next(dossier.questions, words),
         "questions": [asked for one in dossier.questions if (asked := _question(one, words))],
         "base": str(account[0].points) if account else "",
         "chances": chances,

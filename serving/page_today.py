@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from data.events import MICROS_PER_DAY, Trait
 from data.log import EventLog
+from serving import qualify_words
 from serving.access import Access
 from serving.api import AsOf
 from serving.evidence import Evidence, done
@@ -68,7 +69,8 @@ def router(leads: Leads, access: Access) -> APIRouter:
                     "explored": row.chosen_text,
                 }
             )
-        known = {"rows": told, "days": ACTIVE_DAYS, "here": "today"}
+        asked = qualify_words.rows(leads, ranking, {call.place for call in chosen}, words)
+        known = {"rows": told, "days": ACTIVE_DAYS, "here": "today", "qualify": asked}
         return page(request, "today.html", known | origin(scores.bundle, ranking.as_of, words))
 
     return found

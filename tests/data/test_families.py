@@ -106,7 +106,7 @@ def test_a_lead_comes_back_on_its_day_and_then_is_hot_whatever_its_score():
     ("traits", "score", "heard", "family"),
     [
         ({"size": 500.0}, None, Heard(), "big"),
-        ({"size": 500.0}, None, Heard("no_budget", rests=True), "no budget"),
+        ({"size": 500.0}, None, Heard("no_budget", rests=True), "sql"),
         ({"size": 499.0}, 20.0, Heard(), "dear"),  # 499 x 20 % = 99.8
         ({"size": 200.0}, 20.0, Heard(), "cold"),
         ({"size": 200.0, "country": "DE"}, 20.0, Heard(), "sql"),  # created yesterday
@@ -121,6 +121,12 @@ def test_each_condition_takes_its_leads(traits: dict[str, Any], score: float | N
     log = log_of(track("L1", "Lead Created", 1), identify("L1", 1, **traits))
     found = found_in(log, OWN, 2.5, score={} if score is None else {"L1": score}, L1=heard)
     assert told(log, found) == {"L1": family}
+
+
+def test_a_reason_is_asked_for_in_any_form():
+    log = log_of(track("L1", "Lead Created", 1))
+    assert told(log, found_in(log, OWN, 9, L1=Heard("no_budget", rests=True))) == {"L1": "no budget"}
+    assert told(log, found_in(log, OWN, 9, L1=Heard("not_mature", rests=True))) == {"L1": "nurture"}
 
 
 # --- what always holds -------------------------------------------------------------------------------------------

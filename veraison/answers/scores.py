@@ -203,6 +203,28 @@ class Lead(Score):
     timeline: tuple[TimelineEvent, ...] = Field(description="Its newest 200 visible events, newest first.")
 
 
+class ToQualify(Answer):
+    """A lead to call to qualify."""
+
+    lead_id: str = said("The lead.", LEAD)
+    as_of: AwareDatetime = said("The moment of its score.", AT)
+    score: Points = said("Its score.", 47.3)
+    probability: Chance = said("Chance to convert within the primary horizon.", 0.1)
+    ask: str = said("The trait to ask it for.", "employees")
+    chance: Chance = said("That the answer takes it onto the list, or off it.", 0.33)
+    points: float = said("Typical distance by which its score moves then.", 6.1)
+    worth: float = said("Chance x probability x expected amount; x 1 where no amount is known.", 200.0)
+    listed: bool = said("Whether it is on the list now.", False)
+
+
+class Qualify(Answer):
+    """Whom to call to qualify."""
+
+    as_of: AwareDatetime = said("The moment of all of them.", AT)
+    model_version: str = said("The bundle that answered.", MODEL)
+    leads: tuple[ToQualify, ...] = Field(description="The one worth most first.")
+
+
 class CardLink(Answer):
     """A signed link to the card of a lead."""
 

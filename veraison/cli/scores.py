@@ -160,8 +160,12 @@ def explain(
     Example: veraison explain L00042 --lang fr
     """
     from serving.details import in_detail
+    from serving.families import family_of
     from serving.models import load_champion
+    from serving.qualify_words import what_next
+    from serving.questions import next_question
     from serving.scorer import score
+    from serving.translations import Words
 
     language = checked_language(lang)
     where = place(workspace, playbook)
@@ -169,10 +173,13 @@ def explain(
     with where.store(keys=bundle.playbook.identity.keys) as store:
         now = moment(as_of, store)
         log = store.history([lead])
-        one = in_detail(score(bundle, log, [lead], [now]), log, language=language)
+        scores = score(bundle, log, [lead], [now])
+        one = in_detail(scores, log, language=language)
+        book = where.playbook() if where.playbook_path.exists() else bundle.playbook
+        more = what_next(family_of(store, log, book, scores), next_question(scores), book, Words(language))
     if one.status == "unknown":
         raise UnknownLeadError(f"lead {lead!r}: no event of it is known before {isoformat(now)}")
-    out.print(card(one, bundle.playbook.horizons.primary, language))
+    out.print(card(one, bundle.playbook.horizons.primary, language, more))
 
 
 def read_pairs(path: Path) -> tuple[list[str], list[int]]:
