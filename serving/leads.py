@@ -27,6 +27,7 @@ from serving.feedback import Feedback, newest
 from serving.models import ModelHolder
 from serving.owners import newest_texts, owners, seen
 from serving.scorer import ExplainedScore, Scores, score
+from serving.way_back import with_returns
 from training.bundle import Bundle
 from veraison.errors import UnknownLeadError
 from veraison.playbook import Playbook
@@ -270,6 +271,7 @@ class Leads:
         """
         scores, log = self.scored([lead_id], as_of)
         row = in_detail(scores, log, **how)
+        row = with_returns(row, self._store, self.playbook.journey, how.get("language", "en"))
         if row.status == Status.unknown.name:
             raise unknown(lead_id)
         person = log.identity.person(lead_id, as_of)

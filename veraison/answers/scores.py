@@ -13,6 +13,9 @@ class EventEvidence(Answer):
     kind: str = said("What happened.", "Quote Requested")
     occurred_at: AwareDatetime = said("When it happened.", HAPPENED)
     event_id: str = said("The `messageId` of its message.", "m-1")
+    text: str | None = said(
+        "Of a return, why sales gave the lead back.", "came back on 12 Mar 2026: postponed", default=None
+    )
 
 
 class TraitEvidence(Answer):

@@ -166,6 +166,7 @@ def explain(
     from serving.questions import next_question
     from serving.scorer import score
     from serving.translations import Words
+    from serving.way_back import with_returns
 
     language = checked_language(lang)
     where = place(workspace, playbook)
@@ -176,6 +177,7 @@ def explain(
         scores = score(bundle, log, [lead], [now])
         one = in_detail(scores, log, language=language)
         book = where.playbook() if where.playbook_path.exists() else bundle.playbook
+        one = with_returns(one, store, book.journey, language)
         more = what_next(family_of(store, log, book, scores), next_question(scores), book, Words(language))
     if one.status == "unknown":
         raise UnknownLeadError(f"lead {lead!r}: no event of it is known before {isoformat(now)}")
