@@ -14,7 +14,7 @@ import pytest
 
 from serving import keys, people
 from tests.journals import story, write_journal
-from tests.service import Door, door, log_scores, market, write_journey
+from tests.service import Door, door, log_scores, market, write_families, write_journey
 
 TRACK = {"type": "track", "messageId": "t", "userId": "T1", "event": "Pricing Page Viewed"}
 KINDS = ("track", "identify", "page", "screen", "group", "alias")
@@ -86,6 +86,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory):
         store = opened.store
         write_journal(opened.market.workspace.reports, story(opened.clock[0]))
         write_journey(opened)
+        write_families(opened)
         opened.keys["revoked"] = keys.create(store, "revoked", ["admin"], now=1)
         keys.revoke(store, "revoked", now=2)
         opened.keys["ended"] = keys.create(store, "ended", ["admin"], now=1, until=3)
