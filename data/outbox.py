@@ -141,6 +141,11 @@ def failed(connection: sa.Connection, message: OutMessage, error: str, *, next_a
         connection.execute(sa.update(outbox).where(o.sequence == after).values(next_at=next_at))
 
 
+def drop(connection: sa.Connection, message_ids: Sequence[str]) -> None:
+    """Take messages out that are not to be sent any more."""
+    connection.execute(sa.delete(outbox).where(outbox.c.message_id.in_(message_ids)))
+
+
 def forget_delivered(connection: sa.Connection, *, before: int) -> None:
     """Drop messages that were delivered before a moment."""
     connection.execute(sa.delete(outbox).where(outbox.c.delivered_at < before))

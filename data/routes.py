@@ -15,7 +15,7 @@ from itertools import pairwise
 from data.identity import fold
 from veraison.playbook import Playbook
 from veraison.playbook_conditions import Domain, Names, Numbers, Values, read, terms
-from veraison.playbook_routes import Route, domains
+from veraison.playbook_routes import domains
 
 Value = float | str | None
 """What is known of a trait, or what the scorer says; None: missing."""
@@ -73,7 +73,7 @@ def rules_of(playbook: Playbook) -> tuple[Rule, ...]:
     grades = playbook.scoring.grades
     known = domains(playbook.features.traits, grades)
     return tuple(
-        Rule(route.name, route.to, route.first, tuple(_clauses(route, known, grades))) for route in playbook.routes
+        Rule(route.name, route.to, route.first, clauses(route.when, known, grades)) for route in playbook.routes
     )
 
 
@@ -89,9 +89,15 @@ def comparable(value: Value) -> Value:
     return fold(value) if isinstance(value, str) else value
 
 
-def _clauses(route: Route, known: Mapping[str, Domain], grades: Mapping[str, float]) -> list[Clause]:
+def clauses(
+    when: Mapping[str, object], known: Mapping[str, Domain], grades: Mapping[str, float]
+) -> tuple[Clause, ...]:  # fmt: skip
+    """The conditions of a `when`, read.
+
+    known : what can be asked for
+    """
     found = []
-    for word, condition in route.when.items():
+    for word, condition in when.items():
 
         def taken(part: object, domain: Domain = known[word], word: str = word) -> Values:
             values = read(part, domain)
@@ -101,7 +107,7 @@ def _clauses(route: Route, known: Mapping[str, Domain], grades: Mapping[str, flo
 
         parts = tuple((part, taken(part)) for part in terms(condition))
         found.append(Clause(word, "score" if word == "grade" else word, condition, taken(condition), parts))
-    return found
+    return tuple(found)
 
 
 def _scores(values: Names, grades: Mapping[str, float]) -> Numbers:

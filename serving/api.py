@@ -37,11 +37,14 @@ from serving.openapi import (
 )
 from serving.paths import LeadPath
 from serving.problems import JSON, Problem, invalid
+from serving.questions import next_question
 from serving.scorer import SHOWN_REASONS
 from serving.scoring import Question
 from serving.together import Together
+from serving.translations import Words
 from veraison import __version__
 from veraison import answers as told
+from veraison.playbook import Playbook
 
 MAX_LISTED = 1_000
 SMALL_BODY = 16_384
@@ -181,7 +184,7 @@ def router(leads: Leads, intake: Intake, access: Access, store: Store, models: M
         found = leads.lead(lead_id, leads.clock() if as_of is None else as_of, language=lang, shown=reasons)
         row = found.row
         meters.scored([Status[row.status]], [] if row.score is None else [row.score])
-        return JSON(_in_detail(found))
+        return JSON(_in_detail(found, leads.playbook, lang))
 
     @found.get(
         "/status", dependencies=[may_read], responses=answers(told.Status) | PROBLEMS, operation_id="status",
@@ -260,12 +263,28 @@ def _taken(taken: Taken) -> dict[str, Any]:
     }
 
 
-def _in_detail(lead: Lead) -> dict[str, Any]:
-    return lead.row.to_dict() | {
-        "merged_into": lead.merged_into,
-        "traits": {name: {"value": value, "since": isoformat(at)} for name, (value, at) in lead.traits.items()},
-        "timeline": [
-            one | {"occurred_at": isoformat(one["occurred_at"]), "known_at": isoformat(one["known_at"])}
-            for one in lead.timeline
-        ],
-    }
+def _in_detail(lead: Lead, playbook: Playbook, language: Language) -> dict[str, Any]:
+    return (
+        lead.row.to_dict()
+        | _what_next(lead, playbook, language)
+        | {
+            "merged_into": lead.merged_into,
+            "traits": {name: {"value": value, "since": isoformat(at)} for name, (value, at) in lead.traits.items()},
+            "timeline": [
+                one | {"occurred_at": isoformat(one["occurred_at"]), "known_at": isoformat(one["known_at"])}
+                for one in lead.timeline
+            ],
+        }
+    )
+
+
+def _what_next(lead: Lead, playbook: Playbook, language: Language) -> dict[str, Any]:
+    """What to do with a lead: its family, what to ask it, whether it may be contacted; what there is of them."""
+    found: dict[str, Any] = {}
+    if lead.family is not None:
+        found["family"] = lead.family.to_dict(playbook, Words(language))
+    if (asked := next_question(lead.scores)) is not None:
+        found["ask_next"] = asdict(asked)
+    if playbook.consent.is_asked:
+        found["may_contact"] = lead.permitted
+    return found

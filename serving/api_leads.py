@@ -22,9 +22,10 @@ from serving.listing import Cursor, Sort, Wanted, page
 from serving.openapi import CONFLICT, NOT_FOUND, PROBLEMS, answers, asks
 from serving.paths import LeadPath
 from serving.problems import JSON, Problem
+from serving.qualify import NEAREST, to_qualify
 from serving.scorer import SHOWN_REASONS
 from serving.scoring import heading
-from veraison.answers import Erased, Export, LeadsPage, StatusName
+from veraison.answers import Erased, Export, LeadsPage, Qualify, StatusName
 
 
 def _told(text: str, shown: object, **bounds: Any) -> Any:
@@ -48,6 +49,7 @@ Since = Annotated[
 ]
 Order = Annotated[Sort, _told("Which lead comes first; with a minus, the other way round.", "score")]
 Limit = Annotated[int, _told("Leads on a page.", 50, ge=1, le=MAX_LISTED)]
+FewLimit = Annotated[int, _told("How many leads at most.", 20, ge=1, le=NEAREST)]
 CursorText = Annotated[
     str | None, _told("`next` of the page before; the first page where there is none.", "WzE3", max_length=4_000)
 ]
@@ -107,6 +109,20 @@ def router(leads: Leads, access: Access, store: Store) -> APIRouter:
         ]
         everyone = {"sort": sort, "leads_in_all": len(ranking.lead_ids), "counts": ranking.counts, "next": following}
         return JSON(heading(scores, ranking.as_of) | everyone | {"leads": rows}, headers=headers)
+
+    @found.get(
+        "/qualify", responses=answers(Qualify) | PROBLEMS, operation_id="qualify",
+        openapi_extra=asks("read", "scores"), summary="Whom to call to qualify",
+    )  # fmt: skip
+    def qualify(leads: Annotated[Leads, seen], as_of: AsOf, limit: FewLimit = 20) -> JSON:
+        """The leads of which one answer would change most what is done with them, the one worth most first.
+
+        Looked at are the 100 leads nearest to the bound of the list that may be called; `chance` is the share of the
+        answers of training leads that would take the lead over the bound, or below it.
+        """
+        ranking = leads.ranking(as_of)
+        found = [one.to_dict() for one in to_qualify(leads, ranking, limit)]
+        return JSON({"as_of": isoformat(ranking.as_of), "model_version": ranking.version, "leads": found})
 
     @found.get(
         "/leads/{lead_id:path}/export", dependencies=[may_do_all], operation_id="export",

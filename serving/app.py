@@ -25,6 +25,7 @@ from serving import (
     login,
     meters,
     openapi,
+    page_families,
     page_lead,
     page_monitoring,
     page_today,
@@ -146,6 +147,7 @@ def create_app(
     app.include_router(pages.router(leads, access))
     app.include_router(page_today.router(leads, access))
     app.include_router(record.pages(records, access))
+    app.include_router(page_families.router(leads, access))
     app.include_router(report_page.pages(REPORTS, journal, access))
     app.include_router(page_monitoring.pages(leads, models, journal, access, mlflow))
     app.include_router(page_lead.router(leads, Dossiers(store), access, desk))  # last: an id may hold a slash

@@ -57,6 +57,9 @@ def rests_on(reason: Reason, words: Words) -> str:
     """
     phrases = []
     for one in reason.evidence or ():
+        if one.said:
+            phrases.append(one.said)
+            continue
         date = words.date(one.at)
         if one.event_id is None:
             date = words("since %(date)s", date=date)

@@ -36,17 +36,20 @@ class Evidence:
     at       : when the event occurred, or since when the trait is what it is (microseconds UTC)
     event_id : of an event, None of a trait
     value    : of a trait, as it was sent
+    said     : of a return, what sales said with it, as a phrase with its date (serving.way_back)
     """
 
     name: str
     at: int
     event_id: str | None = None
     value: float | str | None = None
+    said: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         if self.event_id is None:
             return {"trait": self.name, "value": self.value, "since": isoformat(self.at)}
-        return {"kind": self.name, "occurred_at": isoformat(self.at), "event_id": self.event_id}
+        told = {"text": self.said} if self.said else {}
+        return {"kind": self.name, "occurred_at": isoformat(self.at), "event_id": self.event_id} | told
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from data import scorelog
+from data.consent import may_contact, refused
 from data.contacts import Contacts
 from data.events import Event, Trait
+from data.families import OPEN, Families, families_at
 from data.journey import Status, standing
 from data.log import EventLog, Floats, Ints
 from data.maturity import signalled
@@ -24,12 +26,14 @@ from features.words import Language
 from serving.decisions import least_score
 from serving.details import in_detail
 from serving.evidence import are_acts
+from serving.families import InFamily, family_of, meant
 from serving.feedback import Feedback, newest
 from serving.maturity import on_list
 from serving.models import ModelHolder
 from serving.owners import newest_texts, owners, seen
 from serving.routing import ACCOUNT_WON, Routed, routed, to_seller
 from serving.scorer import ExplainedScore, Scores, score
+from serving.way_back import with_returns
 from training.bundle import Bundle
 from veraison.errors import UnknownLeadError
 from veraison.playbook import Playbook
@@ -50,11 +54,13 @@ class Ranking:
     last_act           : ``occurred_at`` of the newest visible act of the lead itself, the least int64 for none
     changed            : ``known_at`` of the newest visible event, microseconds UTC
     owner              : the seller who has the lead, as the playbook's trait names it; None where nobody is known to
-    feedback           : what sales last said of the leads that are scored; None where nothing
+    feedback           : what sales last said of the leads that are open; None where nothing
     version            : of the model
     speaks, off_topic  : whether an act or rule of ``[maturity]`` speaks of a lead, and whether a rule takes it out
     routed             : by language and lead, where those on the list go, and those of whom sales said something;
                          empty where the playbook has no routes
+    families           : in which family each is; None where that was not asked for
+    permitted          : who may be contacted (data.consent); None where everybody may
     """
 
     as_of: int
@@ -71,6 +77,8 @@ class Ranking:
     speaks: Bools
     off_topic: Bools
     routed: Mapping[Language, Mapping[str, Routed]] = field(default_factory=dict)
+    families: Families | None = None
+    permitted: Bools | None = None
 
     def of(self, places: Ints) -> "Ranking":
         """The leads at these places alone."""
@@ -79,7 +87,14 @@ class Ranking:
         lists: dict[str, Any] = {
             name: [getattr(self, name)[place] for place in places] for name in ("lead_ids", "owner", "feedback")
         }
-        return replace(self, **kept, **lists)
+        families = None if self.families is None else self.families.of(places)
+        permitted = None if self.permitted is None else self.permitted[places]
+        return replace(self, **kept, **lists, families=families, permitted=permitted)
+
+    @property
+    def may_contact(self) -> Bools:
+        """(leads,) who may be contacted."""
+        return np.ones(len(self.lead_ids), dtype=np.bool_) if self.permitted is None else self.permitted
 
     def over(self, place: int) -> bool:
         """Whether the lead's company was won with a colleague, as routing has it (serving.companies)."""
@@ -110,6 +125,8 @@ class Lead:
     traits      : what is known, each with the moment it is true of (``occurred_at``)
     timeline    : visible events, newest first, as data.store.Store.timeline gives them
     scores, log : what `row` was made of
+    family      : where it is among the families, None where it is not open
+    permitted   : whether it may be contacted
     """
 
     row: ExplainedScore
@@ -119,6 +136,8 @@ class Lead:
     timeline: list[dict[str, Any]]
     scores: Scores = field(repr=False)
     log: EventLog = field(repr=False)
+    family: InFamily | None = None
+    permitted: bool = True
 
 
 @dataclass(frozen=True)
@@ -260,6 +279,10 @@ class Leads:
         with self._ranking:
             self._rankings.clear()
 
+    def refused(self, lead_ids: Sequence[str]) -> set[str]:
+        """Those of some leads that may not be contacted now."""
+        return refused(self._store, self.playbook.consent, lead_ids, self.clock() + 1)
+
     def lead(self, lead_id: str, as_of: int, **how: Any) -> Lead:
         """One lead with its events and traits; UnknownLeadError where nothing of it is visible.
 
@@ -267,6 +290,7 @@ class Leads:
         """
         scores, log = self.scored([lead_id], as_of)
         row = in_detail(scores, log, **how)
+        row = with_returns(row, self._store, self.playbook.journey, how.get("language", "en"))
         if row.status == Status.unknown.name:
             raise unknown(lead_id)
         person = log.identity.person(lead_id, as_of)
@@ -278,6 +302,8 @@ class Leads:
             timeline=self._store.timeline(lead_id, as_of),
             scores=scores,
             log=log,
+            family=family_of(self._store, log, self.playbook, scores),
+            permitted=bool(may_contact(log, self.playbook.consent, as_of)[int(log.codes([person])[0])]),
         )
 
     def found(self, lead_id: str, as_of: int) -> Found:
@@ -311,16 +337,21 @@ class Leads:
         np.maximum.at(changed, lead[visible], log.known[visible])
         visible &= are_acts(log.kinds, bundle.feature_set)[log.kind] if log.kinds else False
         np.maximum.at(acted, lead[visible], log.occurred[visible])
-        said = newest(self._store, log, self.playbook.journey, as_of, status == Status.scored)
+        said = newest(self._store, log, self.playbook.journey, as_of, np.isin(status, OPEN))
         owner, feedback = newest_texts(log, self._trait, as_of), [said.get(code) for code in range(count)]
         signs = signalled(log, self.playbook, np.arange(count, dtype=np.int64), np.full(count, as_of))
         speaks, off_topic = signs.spoken, signs.off_topic >= 0
         asked = on_list(self.playbook, points, least_score(self.playbook), speaks, off_topic)
         asked |= np.array([one is not None for one in feedback], dtype=np.bool_)
         goes = routed(self.playbook, log, as_of, np.flatnonzero(asked), chance, points)
+        families = families_at(
+            log, self.playbook, np.arange(count), as_of, score=points, probability=chance,
+            heard=meant(said, self.playbook, as_of), least=least_score(self.playbook),
+        )  # fmt: skip
+        permitted = may_contact(log, self.playbook.consent, as_of)
         return Ranking(
             as_of, log.leads, status, points, chance, last, acted, changed, owner, feedback, bundle.version,
-            speaks, off_topic, goes,
+            speaks, off_topic, goes, families, permitted,
         )  # fmt: skip
 
     def _honoured(self, bundle: Bundle, log: EventLog, lead_ids: Sequence[str], moments: Sequence[int]) -> Ints:

@@ -15,10 +15,11 @@ from serving.charts import Size, steps, waterfall
 from serving.desk import CLOSED, Desk
 from serving.details import rests_on
 from serving.dossier import Dossier, Dossiers
+from serving.families_words import family_name, next_step, untouched_for
 from serving.feedback import Feedback
 from serving.forms import form
 from serving.history import Past
-from serving.leads import Leads
+from serving.leads import Lead, Leads
 from serving.lines import past_line, readiness_line
 from serving.pages import (
     STATUSES,
@@ -36,6 +37,7 @@ from serving.pages import (
 from serving.paths import LeadPath
 from serving.points import whole_move, whole_parts
 from serving.problems import Problem
+from serving.qualify_words import ask_next
 from serving.questions import Question
 from serving.reasons import Reason
 from serving.scorer import ExplainedScore
@@ -194,6 +196,9 @@ def _detail(dossier: Dossier, playbook: Playbook, words: Words) -> dict[str, Any
         "curve": dossier.has_curve,
         "comparisons": [one.text for one in row.comparisons or ()],
         "missing": _missing(row, words),
+        "family": _family(lead, playbook, words),
+        "refuses": not lead.permitted,
+        "ask_next": ask_next(dossier.questions, words),
         "questions": [asked for one in dossier.questions if (asked := _question(one, words))],
         "base": str(account[0].points) if account else "",
         "chances": chances,
@@ -207,6 +212,19 @@ def _detail(dossier: Dossier, playbook: Playbook, words: Words) -> dict[str, Any
             {"name": name, "value": _value(value, words), "since": words.date(at)}
             for name, (value, at) in lead.traits.items()
         ],
+    }
+
+
+def _family(lead: Lead, playbook: Playbook, words: Words) -> dict[str, str] | None:
+    """The family of an open lead and what to do with it."""
+    one = lead.family
+    if one is None:
+        return None
+    told = untouched_for(one.idle_days, words)
+    return {
+        "name": sentence(family_name(one.name, words)),
+        "next": next_step(one.name, playbook, words, one.reason),
+        "untouched": words("Forgotten: %(told)s.", told=told) if one.untouched else "",
     }
 
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from data.events import MICROS_PER_DAY, Trait
 from data.journey import Status
 from data.log import EventLog
+from serving import qualify_words
 from serving.access import Access
 from serving.api import AsOf
 from serving.evidence import Evidence, done
@@ -78,7 +79,9 @@ def router(leads: Leads, access: Access) -> APIRouter:
             "%(count)s open leads are off topic, and are not called.",
             aside,
         )
-        known = {"rows": told, "days": ACTIVE_DAYS, "here": "today", "off_topic": off_topic if aside else ""}
+        asked = qualify_words.rows(leads, ranking, {call.place for call in chosen}, words)
+        known = {"rows": told, "days": ACTIVE_DAYS, "here": "today", "qualify": asked}
+        known["off_topic"] = off_topic if aside else ""
         return page(request, "today.html", known | origin(scores.bundle, ranking.as_of, words))
 
     return found

@@ -17,6 +17,7 @@ from data.log import Floats
 from features.catalogue import FeatureSet, TraitSpec
 from features.ops import Feature, Op
 from features.slots import DAY
+from serving.scorer import Scores
 from training.bundle import Bundle
 
 QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)
@@ -40,28 +41,66 @@ class Question:
     high: float
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What becomes of a score once a trait is known.
+
+    trait  : not known yet
+    points : (answers,) by which each answer moves the score
+    weight : (answers,) how often training leads gave it; they add up to 1
+    """
+
+    trait: str
+    points: Floats
+    weight: Floats
+
+
 def questions(bundle: Bundle, features: Floats, score: float, as_of: int) -> tuple[Question, ...]:
     """The traits that the model uses and this lead lacks, the one most worth asking for first.
 
     features : (f,) the lead's vector at `as_of` (microseconds UTC)
     score    : of that vector
     """
-    feature_set = bundle.feature_set
-    asked = [
-        (trait, answers)
-        for trait in feature_set.traits
-        if _is_unknown(feature_set, features, trait) and (answers := _answers(bundle, trait.name))[0]
+    found = [
+        Question(one.trait, float(np.abs(one.points) @ one.weight), float(one.points.min()), float(one.points.max()))
+        for one in moves(bundle, features[None, :], np.array([score]), as_of)[0]
     ]
-    if not asked:
-        return ()
-    rows = np.concatenate([vectors(feature_set, features, trait.name, answers[0], as_of) for trait, answers in asked])
-    moved = bundle.points(bundle.predict(rows))[2] - score
-    found, start = [], 0
-    for trait, (values, weights) in asked:
-        mine = moved[start : start + len(values)]
-        start += len(values)
-        found.append(Question(trait.name, float(np.abs(mine) @ weights), float(mine.min()), float(mine.max())))
     return tuple(sorted(found, key=lambda one: -one.points))
+
+
+def moves(bundle: Bundle, features: Floats, score: Floats, as_of: int) -> list[list[Move]]:
+    """(n,) of each lead the traits that it lacks, each with what every answer would do to its score.
+
+    features : (n, f) vectors at `as_of` (microseconds UTC)
+    score    : (n,) of these vectors
+    """
+    feature_set = bundle.feature_set
+    answers = {trait.name: _answers(bundle, trait.name) for trait in feature_set.traits}
+    asked = [
+        (lead, trait.name)
+        for lead in range(len(features))
+        for trait in feature_set.traits
+        if answers[trait.name][0] and _is_unknown(feature_set, features[lead], trait)
+    ]
+    found: list[list[Move]] = [[] for _ in range(len(features))]
+    if not asked:
+        return found
+    rows = np.concatenate([vectors(feature_set, features[lead], name, answers[name][0], as_of) for lead, name in asked])
+    points, start = bundle.points(bundle.predict(rows))[2], 0
+    for lead, name in asked:
+        values, weight = answers[name]
+        found[lead].append(Move(name, points[start : start + len(values)] - score[lead], weight))
+        start += len(values)
+    return found
+
+
+def next_question(scores: Scores, place: int = 0) -> Question | None:
+    """The trait most worth asking a lead for; None where no answer would be seen in its score, or it has none."""
+    at = int(scores.shown[place])
+    if at < 0:
+        return None
+    asked = questions(scores.bundle, scores.features[at], float(scores.score[at]), int(scores.as_of[place]))
+    return asked[0] if asked and asked[0].points >= LEAST else None
 
 
 def _answers(bundle: Bundle, trait: str) -> tuple[tuple[float, ...], Floats]:

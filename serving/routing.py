@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from data.consent import may_contact
 from data.events import isoformat
 from data.identity import fold
 from data.journey import Status, standing
@@ -44,7 +45,7 @@ NO_ROUTE, SEVERAL, FULL = "no route", "several routes", "full"
 class Routed:
     """Where one lead goes.
 
-    status    : "routed", "exception", "account_won", or why the lead is not open (data.journey.Status)
+    status    : "routed", "exception", "account_won", "no_consent", or why the lead is not open (data.journey.Status)
     route, to : name of the route and where it leads; for exceptions the queue; None for a lead that is not open
     seller    : None where the destination has no team, and for exceptions
     exception : "no route", "several routes" or "full"; None for others
@@ -121,6 +122,7 @@ def route(
     moments = np.full(len(lead), as_of, dtype=np.int64)
     status = [Status(code) for code in standing(log, playbook.journey, lead, moments).status.tolist()]
     closed = account_won(log, playbook, as_of)
+    allowed = may_contact(log, playbook.consent, as_of)
     rows = np.array([code >= 0 for code in lead.tolist()], dtype=np.bool_)
     told = [NOTHING] * len(lead) if chances is None else chances
     mine = [one for one, there in zip(told, rows, strict=True) if there]
@@ -134,6 +136,8 @@ def route(
             found[place] = Routed(lead_id, as_of, status[place].name, work.said.closed(status[place].name))
         elif lead_id in closed:
             found[place] = Routed(lead_id, as_of, ACCOUNT_WON, work.said.account_won(closed[lead_id]))
+        elif not allowed[code]:
+            found[place] = Routed(lead_id, as_of, "no_consent", work.said.no_consent())
         else:
             waiting.append(_Waiting(place, lead_id, code, known, takers(work.rules, known)))
     for one in sorted(waiting, key=_Waiting.turn):

@@ -105,6 +105,11 @@ class Said:
         words = self._words
         return words(_CLOSED[status])
 
+    def no_consent(self) -> str:
+        """Why an open lead goes nowhere that may not be contacted."""
+        words = self._words
+        return words("It may not be contacted: no consent.")
+
     def account_won(self, won: AccountWon) -> str:
         words = self._words
         return words(

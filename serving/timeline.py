@@ -65,11 +65,15 @@ def said_in_words(said: Feedback, words: Words) -> str:
     elif said.reason is None:
         told = words("sent back")
     else:
-        reason = words(REASONS[said.reason]) if said.reason in REASONS else said.reason.replace("_", " ")
-        told = words("sent back: %(reason)s", reason=reason)
+        told = words("sent back: %(reason)s", reason=reason_in_words(said.reason, words))
     if said.until is not None:
         told = words("%(told)s until %(date)s", told=told, date=words.day(said.until))
     return words("%(told)s (%(note)s)", told=told, note=said.note) if said.note else told
+
+
+def reason_in_words(reason: str, words: Words) -> str:
+    """Why sales gave a lead back, as people say it; a reason of another system as it calls it."""
+    return words(REASONS[reason]) if reason in REASONS else reason.replace("_", " ")
 
 
 def _line(

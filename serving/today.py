@@ -1,27 +1,24 @@
 """The few leads to call now: which they are, and why today. One rule, from a ranking alone."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from data.events import MICROS_PER_DAY, micros
+from data.events import MICROS_PER_DAY
 from data.exploration import draw, week_of
 from data.journey import Status
-from data.log import NEVER
 from data.signs import Bools
 from serving.decisions import least_score
-from serving.feedback import Feedback
 from serving.leads import Ranking
 from serving.maturity import on_list
+from serving.returns import ACTIVE_DAYS, silent_until, was_agreed
 from veraison.playbook import Playbook
+from veraison.playbook_returns import USUAL_DAYS as REST_DAYS
+
+__all__ = ["ACTIVE_DAYS", "FEW", "REST_DAYS", "Call", "Why", "calls", "explorations", "silent_until"]
 
 FEW = 10
 """So many leads are a day's work."""
-ACTIVE_DAYS = 14
-"""A lead that has not acted itself for longer is not worth a call now; nor is one whose agreed day is longer ago."""
-REST_DAYS = 30
-"""So long a lead that was sent back is left alone, where no day was agreed."""
 
 Why = Literal["agreed", "active", "explored"]
 
@@ -42,12 +39,12 @@ class Call:
 def calls(ranking: Ranking, playbook: Playbook, limit: int = FEW) -> list[Call]:
     """Whom to call at the moment of a ranking, the most worth it first; the same ranking, the same calls.
 
-    A lead is called where it is open and scored, and either
+    A lead is called where it is open and scored, may be contacted (`[consent]`), and either
 
     * it was postponed to a day that has come, at most `ACTIVE_DAYS` ago, whatever its score; or
     * it is mature (`listed`), it has acted itself within `ACTIVE_DAYS`, and sales have not just spoken: a lead that
       they accepted, or whose contact is wrong, is not called again, one sent back for another reason not for
-      `REST_DAYS`, one postponed not before its day.
+      `REST_DAYS`, one postponed not before its day (`[returns]` may say otherwise).
 
     Nobody is called whose company was won with a colleague (serving.companies). Agreed days come first; then the score
     as it is shown, and of equal ones the newest act.
@@ -55,12 +52,12 @@ def calls(ranking: Ranking, playbook: Playbook, limit: int = FEW) -> list[Call]:
     now, zone, mature = ranking.as_of, ZoneInfo(playbook.features.time_zone), listed(ranking, playbook)
     since = now - ACTIVE_DAYS * MICROS_PER_DAY
     found: list[Call] = []
-    for place in (ranking.status == Status.scored).nonzero()[0].tolist():
+    for place in (ranking.may_contact & (ranking.status == Status.scored)).nonzero()[0].tolist():
         said = ranking.feedback[place]
-        silent = silent_until(said, zone)
+        silent = silent_until(said, zone, playbook.returns)
         if silent > now or ranking.over(place):
             continue
-        if _was_agreed(said) and silent > since:
+        if was_agreed(said, playbook.returns) and silent > since:
             found.append(Call(place, "agreed"))
         elif mature[place] and ranking.last_act[place] >= since:
             found.append(Call(place, "active"))
@@ -80,40 +77,18 @@ def listed(ranking: Ranking, playbook: Playbook) -> Bools:
 def explorations(ranking: Ranking, playbook: Playbook, limit: int = FEW) -> list[Call]:
     """Whom chance has chosen this week of the leads below the list (`[exploration]`), as they were drawn.
 
-    Whom sales have sent back, accepted or agreed a day with is left alone, as in `calls`.
+    Who may not be contacted, and whom sales have sent back, accepted or agreed a day with, is left alone as in `calls`.
     """
     if not playbook.exploration.share:
         return []
     now, zone, rules = ranking.as_of, ZoneInfo(playbook.features.time_zone), playbook.exploration
     week, found = week_of(now), []
-    below = (ranking.status == Status.scored) & ~listed(ranking, playbook) & ~ranking.off_topic
+    open_ = ranking.may_contact & (ranking.status == Status.scored)
+    below = open_ & ~listed(ranking, playbook) & ~ranking.off_topic
     for place in below.nonzero()[0].tolist():
         drawn = draw(ranking.lead_ids[place], week, rules.seed)
         said = ranking.feedback[place]
-        if drawn < rules.share and not _was_agreed(said) and silent_until(said, zone) <= now:
+        rests = was_agreed(said, playbook.returns) or silent_until(said, zone, playbook.returns) > now
+        if drawn < rules.share and not rests:
             found.append((drawn, place))
     return [Call(place, "explored") for _, place in sorted(found)[:limit]]
-
-
-def silent_until(said: Feedback | None, zone: ZoneInfo) -> int:
-    """From when on (microseconds UTC) a lead may be called again, after what sales last said; 0 where nothing.
-
-    >>> said = Feedback("m-1", "returned", 0, "postponed", date(2026, 3, 1))
-    >>> silent_until(said, ZoneInfo("Europe/Paris")) == micros(datetime(2026, 2, 28, 23, tzinfo=UTC))
-    True
-    """
-    if said is None:
-        return 0
-    if said.outcome == "accepted" or said.reason == "wrong_contact":
-        return NEVER
-    if _was_agreed(said) and said.until is not None:
-        return _beginning(said.until, zone)
-    return said.at + REST_DAYS * MICROS_PER_DAY
-
-
-def _was_agreed(said: Feedback | None) -> bool:
-    return said is not None and said.outcome == "returned" and said.reason == "postponed" and said.until is not None
-
-
-def _beginning(day: date, zone: ZoneInfo) -> int:
-    return micros(datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC))

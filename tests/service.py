@@ -24,14 +24,17 @@ from fastapi import FastAPI
 
 from data import scorelog
 from data.events import MICROS_PER_DAY
+from data.families_report import FamiliesReport
 from data.journey_report import JourneyReport
 from data.log import EventLog
 from data.parse import parse_event
 from data.simulator import simulate
 from data.store import Store
+from monitoring.families import families as measured
 from monitoring.journey import journey
 from serving import keys
 from serving.app import create_app
+from serving.families import chances, families
 from serving.models import FOLDER, POINTER, ModelHolder
 from serving.scorer import score
 from serving.settings import AccessSettings
@@ -146,6 +149,16 @@ def log_scores(service: Door, lead_ids: list[str], *, days: float) -> None:
 def write_journey(service: Door, playbook: Playbook | None = None) -> JourneyReport:
     """The report of the journey in the workspace's folder, as `veraison report journey` leaves it, at the clock."""
     report = journey(service.log(), playbook or service.market.playbook, service.clock[0])
+    report.write(service.market.workspace.reports)
+    return report
+
+
+def write_families(service: Door) -> FamiliesReport:
+    """The report of the families in the workspace's folder, as `veraison report families` leaves it, at the clock."""
+    log, at, book = service.log(), service.clock[0], service.market.playbook
+    scores = score(service.market.bundle, log, log.leads, [at] * len(log.leads))
+    found, _ = families(service.store, log, book, log.leads, at, scores)
+    report = measured(log, book, found, chances(scores)[1])
     report.write(service.market.workspace.reports)
     return report
 

@@ -10,19 +10,22 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
-from veraison import playbook_maturity, playbook_routes, playbook_stages
+from veraison import playbook_families, playbook_maturity, playbook_returns, playbook_routes, playbook_stages
+from veraison.playbook_consent import Consent
+from veraison.playbook_families import Families
 from veraison.playbook_maturity import Maturity
 from veraison.playbook_model import Features, Scoring, Training
+from veraison.playbook_returns import REASONS, Return
 from veraison.playbook_routes import Route, Routing
 from veraison.playbook_stages import Stage, Zone, zones
-from veraison.playbook_table import Name, Table, Whole
+from veraison.playbook_table import Name, Table, Whole, refuse
 
 _WRITE_IT = "write it as 2026-03-01T09:12:00Z"
 
 REMOVED = {"monitoring": ("psi", "share", "score_psi")}
 """Keys that are no more: playbooks are told so, models that were trained with them are read without."""
 
-OF_NO_MODEL = {"maturity", "routes", "routing", "stages"}
+OF_NO_MODEL = {"consent", "families", "maturity", "returns", "routes", "routing", "stages"}
 """Tables that say what is done with leads and told of them: another seller in a team makes no other model. No bundle
 carries them."""
 
@@ -206,6 +209,9 @@ class Playbook(Table):
     routing: Routing = Routing()
     stages: dict[Name, Stage] = Field(default_factory=dict)
     maturity: Maturity | None = None
+    families: Families = Field(default_factory=lambda: Families.model_validate({}))
+    returns: dict[Name, Return] = Field(default_factory=dict)
+    consent: Consent = Consent()
 
     @model_validator(mode="after")
     def _routes_can_be_read(self) -> "Playbook":
@@ -221,6 +227,17 @@ class Playbook(Table):
     def _maturity_can_be_judged(self) -> "Playbook":
         if self.maturity is not None:
             playbook_maturity.check(self.maturity, self.journey, self.features.traits)
+        return self
+
+    @model_validator(mode="after")
+    def _families_can_be_read(self) -> "Playbook":
+        stages = [one.name for one in self.zones]
+        refuse(playbook_returns.mistakes(self.returns, REASONS))
+        refuse(
+            playbook_families.mistakes(
+                self.families, self.features.traits, self.scoring.grades, self.routing, stages, REASONS
+            )
+        )
         return self
 
     @property

@@ -82,7 +82,10 @@ def _allowed(path: tuple[int | str, ...]) -> list[str]:
     model: Any = Playbook
     for part in path:
         if isinstance(model, type) and issubclass(model, BaseModel):
-            model = _given(model.model_fields[str(part)].annotation)
+            field = model.model_fields.get(str(part))  # where there is none, a table by a name of the firm's own
+            model = model.__annotations__["__pydantic_extra__"] if field is None else _given(field.annotation)
+            if field is None:
+                model = get_args(model)[1]
         else:  # a list of tables, or tables by name
             model = next(one for one in get_args(model) if isinstance(one, type) and issubclass(one, BaseModel))
     return sorted(model.model_fields)

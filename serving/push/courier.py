@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -43,6 +43,11 @@ _log = logging.getLogger("veraison.push")
 
 def _nothing() -> None:
     """Whoever stands alone is told nothing."""
+
+
+def _nobody(_: Sequence[str]) -> Set[str]:
+    """Nobody refuses where nobody is asked."""
+    return frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,16 +139,24 @@ class Courier:
     holder : names this process among those that hold the lease
     clock  : microseconds UTC
     lost   : told when another process holds the lease
+    refused : those of some leads that may not be contacted any more; what waits for them is not sent
     """
 
     def __init__(
-        self, store: Store, sender: Sender, holder: str, clock: Callable[[], int], lost: Callable[[], None] = _nothing
+        self,
+        store: Store,
+        sender: Sender,
+        holder: str,
+        clock: Callable[[], int],
+        lost: Callable[[], None] = _nothing,
+        refused: Callable[[Sequence[str]], Set[str]] = _nobody,
     ) -> None:
         self._store = store
         self._sender = sender
         self._holder = holder
         self._clock = clock
         self._lost = lost
+        self._refused = refused
         self._busy: dict[str, asyncio.Task[None]] = {}
         # Of its own: names are resolved in the loop's threads, where a dead name server keeps them waiting.
         self._threads = ThreadPoolExecutor(2, "push-store")
@@ -186,6 +199,12 @@ class Courier:
 
     def _due(self, busy: frozenset[str]) -> tuple[list[OutMessage], dict[str, Subscription]]:
         found = outbox.due(self._store, now=self._clock(), without=busy)
+        refused = self._refused([one.lead_id for one in found])
+        if withdrawn := [one.message_id for one in found if one.lead_id in refused]:
+            with self._store.writing() as connection:
+                leases.check(connection, LEASE, self._holder)
+                outbox.drop(connection, withdrawn)
+            found = [one for one in found if one.lead_id not in refused]
         return found, {one.name: one for one in subscriptions.listed(self._store, active=True)} if found else {}
 
     async def _deliver(self, to: Subscription, message: OutMessage) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from data import leases, outbox, subscriptions
+from data.consent import may_contact
 from data.events import MICROS_PER_DAY, MICROS_PER_SECOND
 from data.journey import Status
 from data.outbox import OutMessage, Told
@@ -99,7 +100,7 @@ class Watcher:
     def _candidates(self, told: list[Subscription], ranking: Ranking) -> list[str]:
         """The leads worth a closer look: unknown to a subscription, or moved."""
         grades = self._models.current().playbook.scoring.grades
-        places = np.flatnonzero((ranking.status == Status.scored) & ~np.isnan(ranking.score))
+        places = np.flatnonzero((ranking.status == Status.scored) & ~np.isnan(ranking.score) & ranking.may_contact)
         ids = [ranking.lead_ids[place] for place in places]
         known = outbox.told(self._store, ids)
         found = []
@@ -120,7 +121,8 @@ class Watcher:
         people = sorted({log.identity.person(lead_id, now) for lead_id in lead_ids})
         if people != list(lead_ids):
             scores = score(scores.bundle, log, people, [now] * len(people))
-        moved = self._moved(told, scores)
+        allowed = np.append(may_contact(log, self._leads.playbook.consent, now), True)[log.codes(people)]
+        moved = [one for one in self._moved(told, scores) if allowed[one.place]]
         changes = changes_of(scores, log, [(one.place, one.before) for one in moved if one.tell])
         messages = [
             OutMessage(

@@ -58,6 +58,7 @@ class Push:
     ) -> None:
         self._store = store
         self._clock = leads.clock
+        self._leads = leads
         self._holder = f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(4)}"
         self._watcher = Watcher(store, leads, models, self._holder, sweep, leads.clock)
         self._alerts = Alerts(store, journal or Journal(None), self._holder)
@@ -91,7 +92,9 @@ class Push:
 
     async def _send(self) -> None:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_RESOLVERS, "push-names"))
-        courier = Courier(self._store, self._sender(), self._holder, self._clock, self._leading.clear)
+        courier = Courier(
+            self._store, self._sender(), self._holder, self._clock, self._leading.clear, self._leads.refused
+        )
         asked = float("-inf")
         while not self._stop.is_set():
             now = asyncio.get_running_loop().time()

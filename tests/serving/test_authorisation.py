@@ -15,7 +15,7 @@ import pytest
 
 from serving import keys, people
 from tests.journals import story, write_journal
-from tests.service import Door, door, log_scores, market, write_journey
+from tests.service import Door, door, log_scores, market, write_families, write_journey
 from veraison.playbook_routes import Route
 
 TRACK = {"type": "track", "messageId": "t", "userId": "T1", "event": "Pricing Page Viewed"}
@@ -29,6 +29,7 @@ TABLE: dict[tuple[str, str], str] = {
     ("POST", "/v1/leads/{lead_id:path}/feedback"): "judge",
     ("GET", "/v1/leads/{lead_id:path}/export"): "admin",
     ("DELETE", "/v1/leads/{lead_id:path}"): "admin",
+    ("GET", "/v1/qualify"): "read",
     ("GET", "/v1/record"): "read",
     ("GET", "/v1/monitoring"): "read",
     ("GET", "/v1/routes"): "read",
@@ -50,6 +51,9 @@ TABLE: dict[tuple[str, str], str] = {
     ("GET", "/reports"): "page",
     ("GET", "/journey"): "page",
     **{("GET", f"/journey/{name}.svg"): "page" for name in ("flow", "time")},
+    ("GET", "/families"): "page",
+    ("GET", "/families/leads.svg"): "page",
+    ("GET", "/families/forgotten"): "page",
     ("GET", "/monitoring"): "page",
     **{("GET", f"/monitoring/{name}"): "page" for name in PARTS_OF_MONITORING},
     ("GET", "/login"): "open",
@@ -89,6 +93,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory):
         store = opened.store
         write_journal(opened.market.workspace.reports, story(opened.clock[0]))
         write_journey(opened)
+        write_families(opened)
         opened.keys["revoked"] = keys.create(store, "revoked", ["admin"], now=1)
         keys.revoke(store, "revoked", now=2)
         opened.keys["ended"] = keys.create(store, "ended", ["admin"], now=1, until=3)

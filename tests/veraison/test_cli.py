@@ -24,6 +24,7 @@ from serving.scorer import ExplainedScore
 from serving.whatif import Comparison
 from veraison.cli import common, main
 from veraison.cli.cards import card, chance_words
+from veraison.playbook import Playbook
 from veraison.settings import Workspace
 
 # MLflow and SQLAlchemy of today
@@ -317,9 +318,7 @@ def test_versions_are_compared_promoted_by_the_gate_and_rolled_back(veraison, wo
     [
         (
             LEAST + "[journeys]",
-            "journeys: unknown key; allowed at the top level: "
-            "exploration, features, horizons, identity, journey, maturity, monitoring, pages, routes, routing, "
-            "scoring, stages, training",
+            "journeys: unknown key; allowed at the top level: " + ", ".join(sorted(Playbook.model_fields)),
         ),
         (
             '[journey]\nconverted = ["Deal Wom"]',

@@ -160,7 +160,7 @@ def test_routed_leads_can_be_written(check, tmp_path, monkeypatch, capsys):
         assert ended.value.code == 0
         said = capsys.readouterr().err
         assert "11 rows" in said
-        assert "not open, so not routed: 1 not_started" in said
+        assert "not routed: 1 not_started" in said
     rows = json.loads((tmp_path / "routed.json").read_text(encoding="utf-8"))
     assert [row["to"] for row in rows if row["lead_id"] in ("L0", "L7", "L8", "A")] == [
         "triage", "inside-sales", "key-accounts", "key-accounts"

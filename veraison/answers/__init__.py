@@ -11,9 +11,11 @@ from veraison.answers.reports import ReportLine, Reports, WholeReport
 from veraison.answers.rights import Erased, Export, IdentityKey, Merge
 from veraison.answers.routes import RoutedLead, Routes
 from veraison.answers.scores import (
+    AskNext,
     CardLink,
     Comparison,
     EventEvidence,
+    InFamily,
     KnownTrait,
     Lead,
     LeadsPage,
@@ -21,10 +23,12 @@ from veraison.answers.scores import (
     Maturity,
     MaturityWay,
     Missing,
+    Qualify,
     Reason,
     Score,
     Scores,
     TimelineEvent,
+    ToQualify,
     TraitEvidence,
     Trend,
 )
@@ -32,6 +36,7 @@ from veraison.answers.service import BrokenModel, ServingModel, Status
 
 __all__ = [
     "Answer",
+    "AskNext",
     "BandOutcome",
     "BrokenModel",
     "CardLink",
@@ -46,6 +51,7 @@ __all__ = [
     "HookTaken",
     "HowGood",
     "IdentityKey",
+    "InFamily",
     "KnownTrait",
     "Lead",
     "LeadsPage",
@@ -59,6 +65,7 @@ __all__ = [
     "Outcome",
     "Points",
     "ProblemDocument",
+    "Qualify",
     "Reason",
     "Record",
     "Refused",
@@ -73,6 +80,7 @@ __all__ = [
     "StatusName",
     "Taken",
     "TimelineEvent",
+    "ToQualify",
     "TraitEvidence",
     "Traits",
     "Trend",

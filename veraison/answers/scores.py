@@ -13,6 +13,9 @@ class EventEvidence(Answer):
     kind: str = said("What happened.", "Quote Requested")
     occurred_at: AwareDatetime = said("When it happened.", HAPPENED)
     event_id: str = said("The `messageId` of its message.", "m-1")
+    text: str | None = said(
+        "Of a return, why sales gave the lead back.", "came back on 12 Mar 2026: postponed", default=None
+    )
 
 
 class TraitEvidence(Answer):
@@ -196,12 +199,58 @@ class TimelineEvent(Answer):
     traits: dict[str, Any] = said("What it taught of the lead.", {"industry": "retail"}, default_factory=dict)
 
 
+class InFamily(Answer):
+    """What is done with an open lead."""
+
+    name: str = said("The family, as the playbook calls it.", "nurture")
+    title: str = said("The same in words.", "nurture")
+    next: str = said("What to do with it.", "Send what fits its interests, and wait for an act of its own.")
+    untouched_since: AwareDatetime = said("When it, or sales, last did something.", HAPPENED)
+    untouched: bool = said("Whether that is longer ago than its family allows.", False)
+
+
+class AskNext(Answer):
+    """The field most worth asking for."""
+
+    trait: str = said("A trait that is not known.", "employees")
+    points: float = said("Typical distance by which the score moves once it is known.", 9.2)
+    low: float = said("The furthest that an answer moves it down, or the least that it moves it up.", -12.0)
+    high: float = said("The furthest that an answer moves it up.", 14.5)
+
+
 class Lead(Score):
     """One lead in detail."""
 
+    family: InFamily | None = Field(default=None, description="Where it is among the families; absent unless open.")
+    ask_next: AskNext | None = Field(default=None, description="What to ask it next; absent where nothing is worth it.")
+    may_contact: bool | None = said(
+        "Whether it may be contacted; absent where the playbook asks for no consent.", True, default=None
+    )
     merged_into: str | None = said("The id under which it goes on.", None)
     traits: dict[str, KnownTrait] = said("What is known of it.", {"industry": {"value": "retail", "since": HAPPENED}})
     timeline: tuple[TimelineEvent, ...] = Field(description="Its newest 200 visible events, newest first.")
+
+
+class ToQualify(Answer):
+    """A lead to call to qualify."""
+
+    lead_id: str = said("The lead.", LEAD)
+    as_of: AwareDatetime = said("The moment of its score.", AT)
+    score: Points = said("Its score.", 47.3)
+    probability: Chance = said("Chance to convert within the primary horizon.", 0.1)
+    ask: str = said("The trait to ask it for.", "employees")
+    chance: Chance = said("That the answer takes it onto the list, or off it.", 0.33)
+    points: float = said("Typical distance by which its score moves then.", 6.1)
+    worth: float = said("Chance x probability x expected amount; x 1 where no amount is known.", 200.0)
+    listed: bool = said("Whether it is on the list now.", False)
+
+
+class Qualify(Answer):
+    """Whom to call to qualify."""
+
+    as_of: AwareDatetime = said("The moment of all of them.", AT)
+    model_version: str = said("The bundle that answered.", MODEL)
+    leads: tuple[ToQualify, ...] = Field(description="The one worth most first.")
 
 
 class CardLink(Answer):

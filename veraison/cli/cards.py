@@ -1,5 +1,6 @@
 """One lead on a terminal: the score, its reasons in points that add up, and what they rest on."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -14,8 +15,11 @@ if TYPE_CHECKING:  # the libraries behind scores take seconds to load, which oth
     from serving.scorer import ExplainedScore
 
 
-def card(one: "ExplainedScore", primary: int, language: "Language") -> Panel:
-    """One lead for a person: the score, its reasons in points that add up, what they rest on, and when."""
+def card(one: "ExplainedScore", primary: int, language: "Language", more: Sequence[str] = ()) -> Panel:
+    """One lead for a person: the score, its reasons in points that add up, what they rest on, and when.
+
+    more : what else is said of it, a line each
+    """
     from serving.details import rests_on
     from serving.translations import Words
 
@@ -42,7 +46,8 @@ def card(one: "ExplainedScore", primary: int, language: "Language") -> Panel:
         grid.add_row(f"{one.score - unclipped:+.1f}", "", words("kept within 0 to 100"))
     grid.add_row(f"[bold]{one.score:.1f}[/]", "", "[bold]score[/]")
     beside = [compared.text for compared in one.comparisons or ()]
-    for text in [*beside, *([words("missing: %(names)s", names=lacking)] if lacking else [])]:
+    missing = [words("missing: %(names)s", names=lacking)] if lacking else []
+    for text in [*beside, *missing, *more]:
         grid.add_row("", "", f"[dim]{escape(text)}[/]")
     chance = chance_words(one, primary, language)
     said = [f"{one.score:.0f}/100", one.grade or "", chance, ready_words(one, language)]

@@ -108,7 +108,7 @@ def leads(
     every = route(book, log, lead_ids, at, chances, language)
     found = [one for one in every if one.to is not None]
     if others := Counter(one.status for one in every if one.to is None):
-        note("not open, so not routed: " + ", ".join(f"{count:,} {status}" for status, count in others.items()))
+        note("not routed: " + ", ".join(f"{count:,} {status}" for status, count in others.items()))
     if out_path is not None:
         rows = [one.to_dict() for one in found]
         with writing(out_path):

@@ -167,8 +167,13 @@ def explain(
     """
     from serving.decisions import least_score
     from serving.details import in_detail
+    from serving.families import family_of
     from serving.models import load_champion
+    from serving.qualify_words import what_next
+    from serving.questions import next_question
     from serving.scorer import score
+    from serving.translations import Words
+    from serving.way_back import with_returns
 
     language = checked_language(lang)
     where = place(workspace, playbook)
@@ -177,13 +182,14 @@ def explain(
         now = moment(as_of, store)
         log = store.history([lead])
         scores = score(bundle, log, [lead], [now])
-        if where.playbook_path.exists():
-            book = where.playbook()
-            scores = scores.judged(log, book, least_score(book))
+        book = where.playbook() if where.playbook_path.exists() else bundle.playbook
+        scores = scores.judged(log, book, least_score(book))
         one = in_detail(scores, log, language=language)
+        one = with_returns(one, store, book.journey, language)
+        more = what_next(family_of(store, log, book, scores), next_question(scores), book, Words(language))
     if one.status == "unknown":
         raise UnknownLeadError(f"lead {lead!r}: no event of it is known before {isoformat(now)}")
-    out.print(card(one, bundle.playbook.horizons.primary, language))
+    out.print(card(one, bundle.playbook.horizons.primary, language, more))
 
 
 def read_pairs(path: Path) -> tuple[list[str], list[int]]:

@@ -8,7 +8,7 @@ import hmac
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ import pytest
 import sqlalchemy as sa
 
 from data import leases, outbox, subscriptions
-from data.events import MICROS_PER_SECOND
+from data.consent import refused
+from data.events import MICROS_PER_SECOND, Event
 from data.outbox import OutMessage
 from data.schema import outbox as table
 from data.store import Store
@@ -28,6 +29,7 @@ from serving.push.watcher import LEASE
 from tests.receivers import Post, eventually, receiver, subscribe
 from tests.service import free_port
 from veraison.errors import StoreError
+from veraison.playbook_consent import Consent
 
 NOW = 1_800_000_000 * MICROS_PER_SECOND
 
@@ -40,17 +42,26 @@ class Post_Office:  # noqa: N801 (two words)
         self.clock = NOW
         leases.take(self.store, LEASE, "me", now=NOW, seconds=1e6)
 
-    def put(self, *ids: str, to: str) -> None:
-        messages = [OutMessage(one, to, "L1", f'{{"id":"{one}"}}', self.clock) for one in ids]
+    def put(self, *ids: str, to: str, lead: str = "L1") -> None:
+        messages = [OutMessage(one, to, lead, f'{{"id":"{one}"}}', self.clock) for one in ids]
         with self.store.writing() as connection:
             outbox.put(connection, messages, [])
 
-    def deliver(self, until: Callable[[], bool], *, private: bool = True, resolve: Resolve | None = None) -> None:
+    def deliver(
+        self,
+        until: Callable[[], bool],
+        *,
+        private: bool = True,
+        resolve: Resolve | None = None,
+        refused: Callable[[Sequence[str]], set[str]] = lambda _: set(),
+    ) -> None:
         """Rounds of a courier until something holds."""
 
         async def rounds() -> None:
             more: dict[str, Any] = {} if resolve is None else {"resolve": resolve}
-            made = Courier(self.store, Sender(private=private, timeout=1, **more), "me", lambda: self.clock)
+            made = Courier(
+                self.store, Sender(private=private, timeout=1, **more), "me", lambda: self.clock, refused=refused
+            )
             stop = time.monotonic() + 30
             while not until():
                 assert time.monotonic() < stop
@@ -320,3 +331,21 @@ def test_who_lost_the_lease_notes_nothing(office: Post_Office):
         office.deliver(lambda: len(there.posts) > 0)
         eventually(lambda: office.row("m1").delivered_at is None)
     assert office.row("m1").attempts == 0
+
+
+def test_what_waits_for_a_lead_that_refuses_meanwhile_is_never_sent(office: Post_Office):
+    """Its messages leave the outbox, and those of others behind them go out."""
+    with receiver() as there, Store("sqlite://") as words:
+        subscribe(office.store, "crm", there.url)
+        office.put("m1", to="crm", lead="L1")
+        office.put("m2", to="crm", lead="L2")
+        office.put("m3", to="crm", lead="L1")
+        office.put("m4", to="crm", lead="")  # of what monitoring decides
+        words.append([Event("w", "L1", "identify", "identify", NOW - 2, NOW - 2, traits={"consent": "no"})])
+        consent = Consent(trait="consent")
+        office.deliver(
+            lambda: len(there.posts) == 2, refused=lambda ids: refused(words, consent, ids, office.clock)
+        )  # fmt: skip
+        assert [one.json()["id"] for one in there.posts] == ["m2", "m4"]
+        (standing,) = standings(office.store)
+        assert (standing.waiting, standing.dead) == (0, 0)

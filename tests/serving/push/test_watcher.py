@@ -1,6 +1,7 @@
 """Which scores are told: on a market with a model, a store of its own, and a clock that the test moves."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from serving.push.watcher import LEASE, Watcher
 from serving.scorer import ExplainedScore, score
 from tests.receivers import subscribe
 from tests.service import Market, market, publish
+from veraison.playbook_consent import Consent
 
 SWEEP = 3600
 
@@ -243,3 +245,30 @@ def test_each_subscription_has_its_own_measure_and_shape(watched: Watched):
         assert flat["lead_score"] == round(row.score, 1)
         assert flat["lead_grade"] == row.grade
         assert all(not isinstance(value, dict | list) for value in (ms | flat).values())
+
+
+def test_who_may_not_be_contacted_is_told_to_nobody(tmp_path: Path):
+    """Not in a sweep, not on news, and told as a lead that is new here once it says yes."""
+    made = market().copy(tmp_path)
+    consent = {"consent": Consent(trait="consent", required=True)}
+    watched = Watched(replace(made, playbook=made.playbook.model_copy(update=consent)))
+    subscribe(watched.store, "crm", "http://crm", first="all")
+    said, *others = sorted(watched.scored())[:3]
+    teach(watched, said, "yes")
+    assert set(watched.look()) == {said}
+    watched.later(5).act(others[0], "Demo Requested", 3)
+    assert watched.look() == {}
+    teach(watched.later(5), others[0], "yes")
+    assert set(watched.look()) == {others[0]}
+    teach(watched.later(5), said, "no")
+    watched.act(said, "Demo Requested", 5)
+    assert watched.look() == {}
+    assert watched.later(SWEEP + 1).look() == {}
+    watched.store.close()
+
+
+def teach(watched: Watched, lead_id: str, word: str) -> None:
+    """What a lead says of being contacted."""
+    now = watched.clock - 1
+    message = Event(f"{word}-{lead_id}-{now}", lead_id, "identify", "identify", now, now, traits={"consent": word})
+    watched.store.append([message])
