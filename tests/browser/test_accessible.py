@@ -70,7 +70,8 @@ def addresses(service: Door) -> dict[str, str]:
 
 PAGES = (
     "leads", "today", "a lead", "a lead that was won", "a lead that was merged", "the record", "a model's record",
-    "monitoring", "the journey", "the families", "the forgotten", "the card", "no card", "a problem", "the login", "the reference",
+    "monitoring", "the journey", "the families", "the forgotten", "the card", "no card", "a problem",
+    "the login", "the reference",
 )  # fmt: skip
 
 
