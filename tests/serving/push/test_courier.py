@@ -335,16 +335,16 @@ def test_who_lost_the_lease_notes_nothing(office: Post_Office):
 
 def test_what_waits_for_a_lead_that_refuses_meanwhile_is_never_sent(office: Post_Office):
     """Its messages leave the outbox, and those of others behind them go out."""
-    with receiver() as there, Store("sqlite://") as words:
+    with receiver() as there:
         subscribe(office.store, "crm", there.url)
         office.put("m1", to="crm", lead="L1")
         office.put("m2", to="crm", lead="L2")
         office.put("m3", to="crm", lead="L1")
         office.put("m4", to="crm", lead="")  # of what monitoring decides
-        words.append([Event("w", "L1", "identify", "identify", NOW - 2, NOW - 2, traits={"consent": "no"})])
+        office.store.append([Event("w", "L1", "identify", "identify", NOW - 2, NOW - 2, traits={"consent": "no"})])
         consent = Consent(trait="consent")
         office.deliver(
-            lambda: len(there.posts) == 2, refused=lambda ids: refused(words, consent, ids, office.clock)
+            lambda: len(there.posts) == 2, refused=lambda ids: refused(office.store, consent, ids, office.clock)
         )  # fmt: skip
         assert [one.json()["id"] for one in there.posts] == ["m2", "m4"]
         (standing,) = standings(office.store)
