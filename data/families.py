@@ -20,12 +20,13 @@ from data.identity import fold
 from data.journey import Role, Status, roles, standing
 from data.known import amounts_at, traits_at
 from data.log import NEVER, EventLog, Floats, Ints
+from data.maturity import on_list, signalled
 from data.routes import Clause, Rule, Value, clauses, comparable
 from data.stays import Exit, stays
 from data.worked import acts
 from veraison.playbook import Playbook
 from veraison.playbook_conditions import Names
-from veraison.playbook_families import HOT, PLACES, TAKEN_BACK, WITH_SALES, family_domains
+from veraison.playbook_families import HOT, OFF_TOPIC, PLACES, TAKEN_BACK, WITH_SALES, family_domains
 
 Bools = npt.NDArray[np.bool_]
 OPEN = (Status.scored, Status.too_early)
@@ -122,7 +123,11 @@ def families_at(
     place[accepted], place[taken] = names.index(WITH_SALES), names.index(TAKEN_BACK)
     rests = np.array([one.rests for one in words], dtype=np.bool_)
     agreed = np.array([one.agreed for one in words], dtype=np.bool_)
-    place[is_open & ~accepted & ~rests & (agreed | (score >= least))] = names.index(HOT)  # of NaN it is false
+    signs = signalled(log, book, lead, np.full(len(lead), as_of))
+    off_topic = signs.off_topic >= 0
+    listed = on_list(book, score, least, signs.spoken, off_topic)
+    place[is_open & ~accepted & ~rests & (agreed | listed)] = names.index(HOT)
+    place[is_open & ~accepted & off_topic] = names.index(OFF_TOPIC)
 
     others = np.flatnonzero(is_open & (place == NOWHERE))
     known = _known(log, book, rules, lead[others], as_of, score[others], probability[others])

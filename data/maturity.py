@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.log import EventLog, Ints
+from data.log import EventLog, Floats, Ints
 from data.off_topic import OffTopics
 from data.signs import NOT_YET, Bools, firings, signs_of, speaking
 from veraison.playbook import Playbook
@@ -50,6 +50,19 @@ def signalled(log: EventLog, book: Playbook, lead: Ints, as_of: Ints) -> Signall
     for place, sign in enumerate(signs):
         newest[place] = firings(log, sign).newest(lead, as_of)
     return Signalled(newest, speaking(newest, as_of, maturity.for_days), OffTopics(log, book).first(lead, as_of))
+
+
+def on_list(book: Playbook, score: Floats, least: float, speaks: Bools, off_topic: Bools) -> Bools:
+    """(leads,) whether each is mature: by its score, where that counts, or by an act or rule; nobody off topic.
+
+    speaks    : (leads,) whether an act or rule speaks of it
+    off_topic : (leads,) whether it is
+    """
+    by_score = score >= least  # of NaN it is false
+    if book.maturity is None:
+        return by_score
+    found: Bools = ((by_score & book.maturity.score) | speaks) & ~off_topic
+    return found
 
 
 def absent(log: EventLog, book: Playbook, as_of: int) -> list[str]:

@@ -12,6 +12,7 @@ from veraison.playbook_returns import follows
 _NAMES: Mapping[str, str] = {
     "with_sales": deferred("with sales"),
     "taken_back": deferred("taken back"),
+    "off_topic": deferred("off topic"),
     "hot": deferred("hot"),
     "postponed": deferred("postponed"),
     "wrong_contact": deferred("wrong contact"),
@@ -22,6 +23,7 @@ _NAMES: Mapping[str, str] = {
 _NEXT: Mapping[str, str] = {
     "with_sales": deferred("Sales work on it: nothing to do but to wait for what they find."),
     "taken_back": deferred("Sales have left it idle: marketing takes it back, and asks the seller what happened."),
+    "off_topic": deferred("Leave it alone: what it asks for is not what the firm sells."),
     "hot": deferred("Call it: it is on the list of sales."),
     "postponed": deferred("Leave it alone until the agreed day; it comes back on its own then."),
     "wrong_contact": deferred("Ask for the right person."),

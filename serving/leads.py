@@ -18,7 +18,7 @@ from data.events import Event, Trait
 from data.families import OPEN, Families, families_at
 from data.journey import Status, standing
 from data.log import EventLog, Floats, Ints
-from data.maturity import signalled
+from data.maturity import on_list, signalled
 from data.scorelog import LoggedScore
 from data.signs import Bools
 from data.store import Store
@@ -28,7 +28,6 @@ from serving.details import in_detail
 from serving.evidence import are_acts
 from serving.families import InFamily, family_of, meant
 from serving.feedback import Feedback, newest
-from serving.maturity import on_list
 from serving.models import ModelHolder
 from serving.owners import newest_texts, owners, seen
 from serving.routing import ACCOUNT_WON, Routed, routed, to_seller

@@ -132,19 +132,6 @@ def decisions(
     return tuple(told)
 
 
-def on_list(book: Playbook, score: Floats, least: float, speaks: Bools, off_topic: Bools) -> Bools:
-    """(leads,) whether each is mature: by its score, where that counts, or by an act or rule; nobody off topic.
-
-    speaks    : (leads,) whether an act or rule speaks of it
-    off_topic : (leads,) whether it is
-    """
-    by_score = score >= least  # of NaN it is false
-    if book.maturity is None:
-        return by_score
-    found: Bools = ((by_score & book.maturity.score) | speaks) & ~off_topic
-    return found
-
-
 def ways_told(told: Sequence[tuple[Way, str]]) -> list[str]:
     """What is said of the acts and rules, without the score, which stands elsewhere."""
     return [text for one, text in told if one.way != "score"]

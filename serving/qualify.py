@@ -85,7 +85,9 @@ def near(ranking: Ranking, playbook: Playbook, least: float) -> list[int]:
     zone = ZoneInfo(playbook.features.time_zone)
     free = [
         place
-        for place in np.flatnonzero(ranking.may_contact & (ranking.status == Status.scored)).tolist()
+        for place in np.flatnonzero(
+            ranking.may_contact & (ranking.status == Status.scored) & ~ranking.off_topic
+        ).tolist()
         if silent_until(ranking.feedback[place], zone, playbook.returns) <= ranking.as_of
         and not was_agreed(ranking.feedback[place], playbook.returns)
     ]

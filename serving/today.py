@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 from data.events import MICROS_PER_DAY
 from data.exploration import draw, week_of
 from data.journey import Status
+from data.maturity import on_list
 from data.signs import Bools
 from serving.decisions import least_score
 from serving.leads import Ranking
-from serving.maturity import on_list
 from serving.returns import ACTIVE_DAYS, silent_until, was_agreed
 from veraison.playbook import Playbook
 from veraison.playbook_returns import USUAL_DAYS as REST_DAYS

@@ -5,7 +5,8 @@ order, of which the first that fits takes the lead::
 
     with_sales    sales accepted it and have not given it back
     taken_back    the same, but sales have left it idle for more than `take_back_days`
-    hot           its score is on the list, or the day agreed with it has come
+    off_topic     a rule of [maturity] takes it out
+    hot           it is on the list, by its score or whatever makes it mature, or the day agreed with it has come
     ...           the families of the playbook; where it names none, `USUAL`
     nurture       everybody else, unless the last family takes everybody (`when = {}`)
 
@@ -31,8 +32,8 @@ from veraison.playbook_conditions import Domain, Names, read
 from veraison.playbook_routes import SCORE_WORDS, Routing, domains
 from veraison.playbook_table import Name, Table, Whole
 
-WITH_SALES, TAKEN_BACK, HOT, NURTURE = "with_sales", "taken_back", "hot", "nurture"
-PLACES: dict[str, int] = {WITH_SALES: 14, TAKEN_BACK: 0, HOT: 14}
+WITH_SALES, TAKEN_BACK, OFF_TOPIC, HOT, NURTURE = "with_sales", "taken_back", "off_topic", "hot", "nurture"
+PLACES: dict[str, int] = {WITH_SALES: 14, TAKEN_BACK: 0, OFF_TOPIC: 0, HOT: 14}
 """The places that no condition decides, in their order, and the days after which a lead there is forgotten."""
 WORDS = ("days_idle", "returned", "stage")
 """What `when` may ask for beside traits and what the scorer says."""

@@ -209,3 +209,18 @@ def test_the_order_of_what_is_asked_is_kept_and_unknown_leads_are_nowhere():
     assert [found.name(place) for place in range(3)] == ["with_sales", None, "nurture"]
     assert [found.of(np.array([2, 0])).name(place) for place in range(2)] == ["nurture", "with_sales"]
     assert len(replace(found)) == 3
+
+
+def test_who_is_mature_by_an_act_is_hot_and_who_is_off_topic_is_not_whatever_the_score():
+    book = playbook(
+        maturity={"acts": ["Demo Requested"], "off_topic": [{"name": "jobs", "events": ["Job Application"]}]}
+    )
+    log = log_of(
+        *(track(lead, "Lead Created", 0) for lead in ("L1", "L2", "L3")),
+        track("L1", "Demo Requested", 1),
+        track("L2", "Demo Requested", 1),
+        track("L2", "Job Application", 2),
+    )
+    score = np.array([10.0, 90.0, 10.0])
+    found = families_at(log, book, np.arange(3), at(3), score=score, probability=score / 100, heard={}, least=50.0)
+    assert [found.name(place) for place in range(3)] == ["hot", "off_topic", "nurture"]
