@@ -9,6 +9,7 @@ from data.events import MICROS_PER_DAY, micros
 from data.exploration import draw, week_of
 from data.journey import Status
 from data.log import NEVER
+from data.said import REST_DAYS
 from serving.decisions import least_score
 from serving.feedback import Feedback
 from serving.leads import Ranking
@@ -18,8 +19,6 @@ FEW = 10
 """So many leads are a day's work."""
 ACTIVE_DAYS = 14
 """A lead that has not acted itself for longer is not worth a call now; nor is one whose agreed day is longer ago."""
-REST_DAYS = 30
-"""So long a lead that was sent back is left alone, where no day was agreed."""
 
 Why = Literal["agreed", "active", "explored"]
 

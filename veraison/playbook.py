@@ -10,7 +10,8 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
-from veraison import playbook_routes, playbook_stages
+from veraison import playbook_contract, playbook_routes, playbook_stages
+from veraison.playbook_contract import Contract
 from veraison.playbook_model import Features, Scoring, Training
 from veraison.playbook_routes import Route, Routing
 from veraison.playbook_stages import Stage, Zone, zones
@@ -21,7 +22,7 @@ _WRITE_IT = "write it as 2026-03-01T09:12:00Z"
 REMOVED = {"monitoring": ("psi", "share", "score_psi")}
 """Keys that are no more: playbooks are told so, models that were trained with them are read without."""
 
-OF_NO_MODEL = {"routes", "routing", "stages"}
+OF_NO_MODEL = {"contract", "routes", "routing", "stages"}
 """Tables that say what is done with leads and told of them: another seller in a team makes no other model. No bundle
 carries them."""
 
@@ -202,6 +203,7 @@ class Playbook(Table):
     routes: tuple[Route, ...] = ()
     routing: Routing = Routing()
     stages: dict[Name, Stage] = Field(default_factory=dict)
+    contract: Contract | None = None
 
     @model_validator(mode="after")
     def _routes_can_be_read(self) -> "Playbook":
@@ -211,6 +213,11 @@ class Playbook(Table):
     @model_validator(mode="after")
     def _stages_apart(self) -> "Playbook":
         playbook_stages.check(self.stages, self.journey)
+        return self
+
+    @model_validator(mode="after")
+    def _contract_can_be_counted(self) -> "Playbook":
+        playbook_contract.check(self.contract, self.routing, has_readiness=self.has_readiness)
         return self
 
     @property
