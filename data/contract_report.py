@@ -1,5 +1,6 @@
 """What marketing and sales have promised each other, and what came of it (`data.reports`); measured by
-`monitoring.contract`."""
+`monitoring.contract`.
+"""
 
 from typing import ClassVar, Literal
 

@@ -26,8 +26,8 @@ from data.journey import Role, roles
 from data.log import EventLog, Floats, Ints
 from data.said import Bodies, Bools, Said, nothing_more, reason_of, said
 from monitoring.contract_kept import Contacts, Sellers, Spoken, contacts, spoken
-from monitoring.contract_weeks import Handed, matured, succeeded, weeks
-from monitoring.weeks import WEEK, mondays
+from monitoring.contract_weeks import Handed, matured, monday, succeeded, weeks
+from monitoring.weeks import WEEK
 from training.bundle import Bundle
 from veraison.errors import VeraisonError
 from veraison.playbook import Playbook
@@ -62,7 +62,7 @@ def contract(
 ) -> Measured:
     """What was promised and what came of it, as known at a moment.
 
-    champion : makes the bounds that are not written, of the weeks after it has learned
+    champion : makes the bounds that are not written, from the week on in which it has learned
     as_of    : microseconds UTC
     entries  : what stands in the file of the contract
     model    : the bundle of a version, None where it is gone
@@ -77,8 +77,7 @@ def contract(
     models = {one: model(one) for one in {bound.model_version for bound in written.values()} - {champion.version}}
     known = {version: bundle for version, bundle in models.items() if bundle is not None} | {champion.version: champion}
     heard = said(log, playbook, bodies, before=as_of)
-    snapshot = parse_instant(champion.facts["as_of"])
-    first = int(mondays(snapshot, snapshot + 2 * WEEK)[0])
+    first = monday(parse_instant(champion.facts["as_of"]))
     seen = weeks(log, playbook, heard, known, champion, written, first=first, as_of=as_of, threads=threads)
     kept = _Kept(log, playbook, seen.bounds[-NEWEST:], seen.handed, heard, as_of)
     found = kept.report()

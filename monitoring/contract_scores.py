@@ -1,4 +1,4 @@
-"""The scores by which leads are handed over: every open lead at the start of a week, and after each day with news of it.
+"""The scores by which leads are handed over: all open leads on Mondays, and after each day with news of them.
 
 Whether a lead is handed over is decided at midnight UTC, by its score then. A score falls by itself, and rises by what
 is known anew; so each lead is scored on Mondays, when the bound moves, and at the midnight after a day on which
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from data.events import MICROS_PER_DAY, MICROS_PER_SECOND
 from data.journey import Status, standing
 from data.log import NEVER, EventLog, Floats, Ints
-from data.said import Bools, Said
+from data.said import Said
 from features import compute
 from monitoring.weeks import WEEK, within
 from training.bundle import Bundle
@@ -63,7 +63,7 @@ def scores(
 ) -> Scores:
     """Score all leads that could be handed over in whole weeks.
 
-    heard        : what sales said of leads, as known at `until` or later; of each moment what was known before it counts
+    heard        : what sales said, as known at `until` or later; of each moment what was known before it counts
     since, until : Mondays, microseconds UTC; the last moments are those before `until`
     """
     lead, as_of = _moments(log, since, until)
@@ -82,7 +82,7 @@ def scores(
 
 
 def _oldest(playbook: Playbook) -> int:
-    """Leads are followed as long as the model has learned to: until its last landmark, and its longest horizon after."""
+    """Leads are followed as long as the model has learned to: to its last landmark, and its longest horizon after."""
     return (max(playbook.training.landmark_days) + max(playbook.horizons.days)) * MICROS_PER_DAY
 
 

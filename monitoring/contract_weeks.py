@@ -15,7 +15,20 @@ from data.events import MICROS_PER_DAY, isoformat
 from data.journey import first_ripening, won_at
 from data.log import NEVER, EventLog, Floats, Ints
 from data.said import Bools, Said
-from monitoring.contract_bound import FLOW_WEEKS, HALF_LIFE, WARM_UP, Factors, choose, factor, flow, stock
+from monitoring.contract_bound import (
+    FLOW_WEEKS,
+    HALF_LIFE,
+    LEDGER_WEEKS,
+    WARM_UP,
+    WON_HALF_LIFE,
+    WON_PRIOR,
+    Factors,
+    Ledger,
+    choose,
+    factor,
+    flow,
+    stock,
+)
 from monitoring.contract_scores import Scores, scores
 from monitoring.weeks import WEEK, mondays
 from training.bundle import Bundle
@@ -75,6 +88,7 @@ def weeks(
     *,
     first: int,
     as_of: int,
+    scored: Scores | None = None,
     threads: int = 1,
 ) -> Weeks:
     """All weeks from one on, the last one that in which the moment lies.
@@ -83,6 +97,7 @@ def weeks(
     models  : by version, those of `written`; weeks of others are left out
     written : by Monday, the bounds that stand
     first   : Monday from which on the champion's bounds are computed where none is written; microseconds UTC
+    scored  : by the champion, from `FLOW_WEEKS` and `WARM_UP` before the first week on, where the caller has them
     """
     last = monday(as_of)
     oldest = max(min([first, *written]), last - MOST_WEEKS * WEEK)
@@ -92,7 +107,9 @@ def weeks(
         if (start in written and written[start].model_version in models) or (start not in written and start >= first)
     ]
     tables = _Tables(log, playbook, heard, {**models, champion.version: champion}, champion.version, threads)
-    tables.fill(planned, written, last)
+    if scored is not None:
+        tables.known[champion.version] = scored
+    tables.fill(planned, written)
     run = _Run(log, playbook, tables)
     for start in planned:
         run.week(start, written.get(start), champion.version)
@@ -111,17 +128,18 @@ class _Tables:
     threads: int
     known: dict[str, Scores] = field(default_factory=dict)
 
-    def fill(self, planned: list[int], written: Mapping[int, Bound], last: int) -> None:
+    def fill(self, planned: list[int], written: Mapping[int, Bound]) -> None:
+        """Score whatever the weeks ask for."""
         spans: dict[str, list[int]] = {}
         for start in planned:
             version = written[start].model_version if start in written else self.champion
             spans.setdefault(version, []).append(start)
             if start not in written:
                 spans[version].append(start - (FLOW_WEEKS + WARM_UP) * WEEK)
-        for version, starts in spans.items():
+        for version in spans.keys() - self.known.keys():
             self.known[version] = scores(
                 self.log, self.models[version], self.playbook, self.heard,
-                since=min(starts), until=min(max(starts), last) + WEEK, threads=self.threads,
+                since=min(spans[version]), until=max(spans[version]) + WEEK, threads=self.threads,
             )  # fmt: skip
 
 
@@ -144,7 +162,10 @@ class _Run:
             nobody = np.empty(0, dtype=np.int64)
             return Handed(nobody, nobody, nobody, np.empty(0))
         return Handed(
-            *(np.concatenate([getattr(one, name) for one in self._parts]) for name in ("lead", "as_of", "week", "chance"))
+            *(
+                np.concatenate([getattr(one, name) for one in self._parts])
+                for name in ("lead", "as_of", "week", "chance")
+            )
         )
 
     def week(self, start: int, written: Bound | None, version: str) -> None:
@@ -176,7 +197,7 @@ class _Run:
         now = now[~np.isin(now.lead * _TURNS + now.turn, self._taken_by(start))]
         factors = self._factors(start)
         chosen = choose(
-            stock(now.score, now.chance), flow(found, start), factors,
+            stock(now.score, now.chance), flow(found, start), factors, self._ledger(start, factors),
             capacity=self._capacity, precision=self._terms.precision,
         )  # fmt: skip
         return Bound(
@@ -199,16 +220,25 @@ class _Run:
     def _factors(self, start: int) -> Factors:
         """What the weeks before gave for each one expected, as known at the start of a week."""
         handed = self.handed()
-        known = matured(handed, self._playbook, start)
-        came = succeeded(self._log, self._playbook, handed[known], start)
+        known = handed[matured(handed, self._playbook, start)]
+        counts = 0.5 ** ((start - known.as_of) / WEEK / WON_HALF_LIFE)
+        came = succeeded(self._log, self._playbook, known, start)
         recent = [one for one in self.bounds if start - FLOW_WEEKS * WEEK <= one.start < start]
         weight = {one.start: 0.5 ** (((start - one.start) // WEEK - 1) / HALF_LIFE) for one in recent}
         after = handed.as_of > handed.week
         arrived = sum(weight[one.start] * int((after & (handed.week == one.start)).sum()) for one in recent)
         return Factors(
-            chance=factor(float(came.sum()), float(handed.chance[known].sum())),
+            chance=factor(float(counts @ came), float(counts @ known.chance), WON_PRIOR),
             flow=factor(arrived, sum(weight[one.start] * one.flow for one in recent)),
         )
+
+    def _ledger(self, start: int, factors: Factors) -> Ledger:
+        """The last weeks: what came where that is known, what is expected where it is open."""
+        handed = self.handed()
+        handed = handed[handed.week >= start - LEDGER_WEEKS * WEEK]
+        over = matured(handed, self._playbook, start)
+        came = succeeded(self._log, self._playbook, handed, start)
+        return Ledger(len(handed), float(np.where(over, came, factors.chance * handed.chance).sum()))
 
 
 def matured(handed: Handed, playbook: Playbook, as_of: int) -> Bools:

@@ -95,7 +95,9 @@ def check(contract: Contract | None, routing: Routing, *, has_readiness: bool) -
     if not contract.capacity(routing):
         _wrong("sellers", 0, "nobody takes leads; say how many sellers there are, or name them in routing.teams")
     if contract.of == "ready" and not has_readiness:
-        _wrong("of", "ready", 'journey.ready names no event by which sales accept a lead; name one, or write "converted"')
+        _wrong(
+            "of", "ready", 'journey.ready names no event by which sales accept a lead; name one, or write "converted"'
+        )
 
 
 def _wrong(key: str, value: object, sentence: str) -> NoReturn:
