@@ -114,12 +114,11 @@ class _Kept:
         over = [one for one in told if one.over]
         won, contact, report, hours = self._shares(every, all_said)
         terms = self.terms
-        sellers = terms.sellers or terms.capacity(self.playbook.routing) // terms.leads_per_week
         return ContractReport(
             as_of=isoformat(self.as_of),
             terms=Terms(
                 leads=terms.capacity(self.playbook.routing),
-                sellers=sellers,
+                sellers=terms.sellers_of(self.playbook.routing),
                 leads_per_week=terms.leads_per_week,
                 precision=terms.precision,
                 of=terms.of,

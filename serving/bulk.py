@@ -179,5 +179,6 @@ def _from_arrow(bundle: Bundle, pieces: pa.Table) -> Scores:
         base=bundle.points(one)[0],
         score=rows["score"].to_numpy(),
         rules=None,
+        bounds=None,
         **{name: matrix(name) for name in _ROWS},
     )

@@ -7,6 +7,7 @@ from data.contract_lines import Bound, Breach, Promise, Side
 from data.contract_report import ContractReport, Seller, Share, Terms, Week
 from serving.journey_words import Grid
 from serving.translations import Words, deferred
+from veraison.playbook import Playbook
 
 _NONE = "–"
 _SIDES: dict[Side, str] = {"marketing": deferred("Marketing"), "sales": deferred("Sales")}
@@ -61,6 +62,24 @@ def bound_sentence(report: ContractReport, words: Words) -> str:
     )
 
 
+def bound_told(bound: Bound, playbook: Playbook, words: Words) -> str:
+    """A bound in one sentence, for who calls the leads."""
+    contract = playbook.contract
+    assert contract is not None  # a bound is that of a contract
+    told = words(
+        "%(score)s or more this week: about %(leads)s leads for %(sellers)s",
+        score=words.decimal(bound.score, 1),
+        leads=words.number(round(bound.leads)),
+        sellers=words.many("%(count)s seller", "%(count)s sellers", contract.sellers_of(playbook.routing)),
+    )
+    if bound.precision is None:
+        return told + "."
+    come = _within(contract.of, playbook.horizons.primary, words)
+    return told + words(
+        "; %(share)s of them are expected to %(come)s.", share=words.percent(bound.precision), come=come
+    )
+
+
 def why_sentence(report: ContractReport, words: Words) -> str:
     """Which promise sets the bound, and what the other one would take."""
     bound = report.bound
@@ -86,10 +105,13 @@ def why_sentence(report: ContractReport, words: Words) -> str:
 
 
 def _come(report: ContractReport, words: Words) -> str:
-    days = words.days(report.terms.days)
-    if report.terms.of == "ready":
-        return words("be accepted within %(days)s", days=days)
-    return words("be won within %(days)s", days=days)
+    return _within(report.terms.of, report.terms.days, words)
+
+
+def _within(of: str, days: int, words: Words) -> str:
+    if of == "ready":
+        return words("be accepted within %(days)s", days=words.days(days))
+    return words("be won within %(days)s", days=words.days(days))
 
 
 def _promises(terms: Terms, words: Words) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ import copy
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from data.journey import Status, standing
 from data.log import EventLog, Floats, Ints
 from data.scorelog import LoggedScore
 from data.store import Store
+from serving.bounds import Bounds
 from serving.details import in_detail
 from serving.evidence import are_acts
 from serving.feedback import Feedback, newest
@@ -121,14 +123,23 @@ class Found:
 class Leads:
     """Answers about the leads of one store with the model that serves now.
 
-    clock : microseconds UTC; the moment of a score for which no other is asked
+    clock   : microseconds UTC; the moment of a score for which no other is asked
+    reports : folder of reports, with the bounds of the contract; None where there is no workspace
     """
 
-    def __init__(self, store: Store, models: ModelHolder, playbook: Playbook, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        models: ModelHolder,
+        playbook: Playbook,
+        clock: Callable[[], int],
+        reports: Path | None = None,
+    ) -> None:
         self._store = store
         self._models = models
         self.playbook = playbook
         self.clock = clock
+        self.bounds = Bounds(reports, playbook)
         self._seller: str | None = None
         self._ranking = threading.Lock()
         self._rankings: dict[tuple[int | None, ...], _Kept] = {}
@@ -153,7 +164,9 @@ class Leads:
         moments = [as_of for _, lead_ids, as_of in asked for _ in lead_ids]
         bundle = self._models.current()
         scores, start, found = score(bundle, log, seen_ids, self._honoured(bundle, log, seen_ids, moments)), 0, []
-        scores = replace(scores, as_of=np.array(moments, dtype=np.int64), rules=self.playbook)
+        scores = replace(
+            scores, as_of=np.array(moments, dtype=np.int64), rules=self.playbook, bounds=self.bounds.least
+        )  # fmt: skip
         for _, lead_ids, _ in asked:
             found.append(scores.part(start, list(lead_ids)))
             start += len(lead_ids)
@@ -185,7 +198,7 @@ class Leads:
             passing.append(events)
             log = passing.scan()
         scores = score(self._models.current(), log, lead_ids, [as_of] * len(lead_ids))
-        return replace(scores, rules=self.playbook), log
+        return replace(scores, rules=self.playbook, bounds=self.bounds.least), log
 
     def warm_up(self) -> None:
         """Score a made-up lead, so that no first request waits for compilers; ModelError where there is no model."""

@@ -7,10 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from data.contract_lines import Bound
 from data.events import MICROS_PER_DAY, Trait
 from data.log import EventLog
 from serving.access import Access
 from serving.api import AsOf
+from serving.contract_words import bound_told
 from serving.evidence import Evidence, done
 from serving.feedback import Feedback
 from serving.leads import Leads, known_traits
@@ -46,7 +48,9 @@ def router(leads: Leads, access: Access) -> APIRouter:
     def today(request: Request, leads: Annotated[Leads, seen], as_of: AsOf) -> Response:
         """Whom to call now, of the leads that who looks sees."""
         words, ranking = words_of(request), leads.ranking(as_of)
-        chosen = [*calls(ranking, leads.playbook), *explorations(ranking, leads.playbook)]
+        bound = leads.bounds.at(ranking.as_of)
+        least = None if bound is None else bound.score
+        chosen = [*calls(ranking, leads.playbook, bound=least), *explorations(ranking, leads.playbook, bound=least)]
         scores, log = leads.scored([ranking.lead_ids[call.place] for call in chosen], ranking.as_of)
         rows = with_trends(scores.rows(words.language), scores, log, words.language)
         told = []
@@ -68,10 +72,15 @@ def router(leads: Leads, access: Access) -> APIRouter:
                     "explored": row.chosen_text,
                 }
             )
-        known = {"rows": told, "days": ACTIVE_DAYS, "here": "today"}
+        known = {"rows": told, "days": ACTIVE_DAYS, "here": "today", "bound": _bound(bound, leads, words)}
         return page(request, "today.html", known | origin(scores.bundle, ranking.as_of, words))
 
     return found
+
+
+def _bound(bound: Bound | None, leads: Leads, words: Words) -> str:
+    """From which score on leads are handed over this week, and why; empty where no contract says it."""
+    return "" if bound is None else bound_told(bound, leads.playbook, words)
 
 
 def to_do(row: ExplainedScore, call: Call, said: Feedback | None, asked: Sequence[Question], words: Words) -> str:

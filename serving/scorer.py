@@ -3,7 +3,7 @@
 Every asked pair is a row of the answer; a pair that is not scored says why in its ``status``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -107,6 +107,7 @@ class Scores:
     scored : (n,) place of the pair among the feature rows, -1 where it has none
     score  : of each feature row; one of a lead that is ``too_early`` is not shown
     rules  : the playbook by which leads are handed over to sales; None where nothing is to be said of that
+    bounds : the least score with which they are at a moment; None: by the grades
     """
 
     bundle: Bundle
@@ -123,6 +124,7 @@ class Scores:
     interval: Floats
     ready: Floats
     rules: Playbook | None = None
+    bounds: Callable[[int], float] | None = None
 
     def __len__(self) -> int:
         return len(self.lead_ids)
@@ -146,7 +148,8 @@ class Scores:
         told = self.status[place] is not Status.too_early
         handed = None
         if told and self.rules is not None:
-            handed = hand_over(lead_id, as_of, score, ready_at is not None, self.rules)
+            bound = None if self.bounds is None else self.bounds(as_of)
+            handed = hand_over(lead_id, as_of, score, ready_at is not None, self.rules, bound)
         return ExplainedScore(
             lead_id=lead_id,
             as_of=as_of,

@@ -36,19 +36,19 @@ class Call:
     why: Why
 
 
-def calls(ranking: Ranking, playbook: Playbook, limit: int = FEW) -> list[Call]:
+def calls(ranking: Ranking, playbook: Playbook, limit: int = FEW, bound: float | None = None) -> list[Call]:
     """Whom to call at the moment of a ranking, the most worth it first; the same ranking, the same calls.
 
     A lead is called where it is open and scored, and either
 
     * it was postponed to a day that has come, at most `ACTIVE_DAYS` ago, whatever its score; or
-    * its grade is in the upper half of the playbook's, it has acted itself within `ACTIVE_DAYS`, and sales have not
-      just spoken: a lead that they accepted, or whose contact is wrong, is not called again, one sent back for another
-      reason not for `REST_DAYS`, one postponed not before its day.
+    * its score is enough to be handed over (`serving.decisions.least_score`, with its `bound`), it has acted itself
+      within `ACTIVE_DAYS`, and sales have not just spoken: a lead that they accepted, or whose contact is wrong, is not
+      called again, one sent back for another reason not for `REST_DAYS`, one postponed not before its day.
 
     Agreed days come first; then the score as it is shown, and of equal ones the newest act.
     """
-    now, zone, least = ranking.as_of, ZoneInfo(playbook.features.time_zone), least_score(playbook)
+    now, zone, least = ranking.as_of, ZoneInfo(playbook.features.time_zone), least_score(playbook, bound)
     since = now - ACTIVE_DAYS * MICROS_PER_DAY
     found: list[Call] = []
     for place in (ranking.status == Status.scored).nonzero()[0].tolist():
@@ -68,7 +68,7 @@ def calls(ranking: Ranking, playbook: Playbook, limit: int = FEW) -> list[Call]:
     return sorted(found, key=order)[:limit]
 
 
-def explorations(ranking: Ranking, playbook: Playbook, limit: int = FEW) -> list[Call]:
+def explorations(ranking: Ranking, playbook: Playbook, limit: int = FEW, bound: float | None = None) -> list[Call]:
     """Whom chance has chosen this week of the leads below the list (`[exploration]`), as they were drawn.
 
     Whom sales have sent back, accepted or agreed a day with is left alone, as in `calls`.
@@ -77,7 +77,8 @@ def explorations(ranking: Ranking, playbook: Playbook, limit: int = FEW) -> list
         return []
     now, zone, rules = ranking.as_of, ZoneInfo(playbook.features.time_zone), playbook.exploration
     week, found = week_of(now), []
-    for place in ((ranking.status == Status.scored) & (ranking.score < least_score(playbook))).nonzero()[0].tolist():
+    below = ranking.score < least_score(playbook, bound)
+    for place in ((ranking.status == Status.scored) & below).nonzero()[0].tolist():
         drawn = draw(ranking.lead_ids[place], week, rules.seed)
         said = ranking.feedback[place]
         if drawn < rules.share and not _was_agreed(said) and silent_until(said, zone) <= now:

@@ -73,7 +73,11 @@ class Contract(Table):
         >>> Contract(leads_per_week=10).capacity(Routing(teams={"big": ("Amira", "Eva"), "rest": ("Eva",)}))
         20
         """
-        return self.leads_per_week * (self.sellers or len(_named(routing)))
+        return self.leads_per_week * self.sellers_of(routing)
+
+    def sellers_of(self, routing: Routing) -> int:
+        """How many sellers there are."""
+        return self.sellers or len(_named(routing))
 
     def terms(self, routing: Routing, primary: int) -> str:
         """Twelve digits that change with whatever the threshold is computed from.

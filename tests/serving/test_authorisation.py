@@ -43,6 +43,8 @@ TABLE: dict[tuple[str, str], str] = {
     ("GET", "/record"): "page",
     ("GET", "/record/chart.svg"): "page",
     ("GET", "/reports"): "page",
+    ("GET", "/contract"): "page",
+    **{("GET", f"/contract/{name}.svg"): "page" for name in ("volume", "bound")},
     ("GET", "/journey"): "page",
     **{("GET", f"/journey/{name}.svg"): "page" for name in ("flow", "time")},
     ("GET", "/monitoring"): "page",
