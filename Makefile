@@ -15,7 +15,7 @@ export OMP_WAIT_POLICY := PASSIVE
 export UV_PYTHON_DOWNLOADS := never
 
 .PHONY: help setup demo test lint texts screenshots docs notebooks faults clean \
-	bench-features bench-explain bench-quality bench-oracle bench-train bench-serving bench-monitoring bench-renewals bench-estimates bench-guard bench-scored
+	bench-features bench-explain bench-quality bench-oracle bench-train bench-serving bench-monitoring bench-renewals bench-estimates bench-guard bench-contract bench-scored
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -86,6 +86,9 @@ bench-estimates: $(STAMP) ## performance estimated without labels beside the tru
 
 bench-guard: $(STAMP) ## how often a promoted model is taken back over a whole trial; ARGS="--trials 500" for less
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.guard_trials $(ARGS)
+
+bench-contract: $(STAMP) ## promises of the contract beside what came, and wins per 100 calls beside points by hand; ARGS="--seeds 1 --leads 4000" for less
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.contract $(ARGS)
 
 bench-scored: $(STAMP) ## a run of monitoring with 1,000,000 logged scores of 60 features: time and memory; ARGS="--leads 5000 --scores 20000" for less
 	@$(BIN)/python -m benchmarks.scored $(ARGS)

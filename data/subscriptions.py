@@ -14,7 +14,7 @@ from veraison.errors import VeraisonError
 
 Shape = Literal["cloudevents", "dynamics", "crm"]
 First = Literal["best", "all", "none"]
-Topic = Literal["scores", "monitoring"]
+Topic = Literal["scores", "monitoring", "contract"]
 SHAPES: tuple[Shape, ...] = get_args(Shape)
 FIRSTS: tuple[First, ...] = get_args(First)
 TOPICS: tuple[Topic, ...] = get_args(Topic)
@@ -34,7 +34,7 @@ class Subscription:
     first       : which leads are told that were never told before: of the best grade, all, none
     created_at  : microseconds UTC
     disabled_at : since when nothing is sent, None where it is
-    about       : what is told: scores that change, what monitoring decides
+    about       : what is told: scores that change, what monitoring decides, promises of the contract that are not kept
     """
 
     name: str
@@ -85,8 +85,9 @@ def add(store: Store, new: Subscription) -> None:
     if not new.about or not set(new.about) <= set(TOPICS):
         unknown = next((one for one in new.about if one not in TOPICS), "")
         raise VeraisonError(f"about {unknown!r}: allowed are {', '.join(TOPICS)}")
-    if "monitoring" in new.about and new.shape != "cloudevents":
-        raise VeraisonError(f"shape {new.shape!r} speaks of leads; what monitoring decides is told as cloudevents")
+    if {"monitoring", "contract"} & set(new.about) and new.shape != "cloudevents":
+        what = "what monitoring decides" if "monitoring" in new.about else "what becomes of the contract"
+        raise VeraisonError(f"shape {new.shape!r} speaks of leads; {what} is told as cloudevents")
     row = {name: getattr(new, name) for name in subscriptions.c.keys()}  # noqa: SIM118 (columns, not a dict)
     with store.writing() as connection:
         if connection.execute(sa.select(subscriptions.c.name).where(subscriptions.c.name == new.name)).first():

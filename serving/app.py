@@ -126,7 +126,8 @@ def create_app(
     )
     access = Access(store, clock, settings)
     app.state.sessions = access.sessions
-    leads = Leads(store, models, playbook, clock)
+    journal = journal or Journal(None)
+    leads = Leads(store, models, playbook, clock, journal.folder)
     app.include_router(api_leads.router(leads, access, store))
     app.include_router(api_routes.router(leads, access))
     intake = Intake(store, clock)
@@ -134,7 +135,6 @@ def create_app(
     records = record.Records(store, models, clock)
     app.include_router(api_feedback.router(leads, access, desk))
     app.include_router(record.api(records, access))
-    journal = journal or Journal(None)
     app.include_router(page_monitoring.api(journal, access))
     app.include_router(report_page.api(REPORTS, journal, access))
     links = CardLinks(store)

@@ -180,5 +180,6 @@ def _from_arrow(bundle: Bundle, pieces: pa.Table) -> Scores:
         score=rows["score"].to_numpy(),
         rules=None,
         mature=None,
+        least=None,
         **{name: matrix(name) for name in _ROWS},
     )

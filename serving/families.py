@@ -10,7 +10,6 @@ from data.events import isoformat
 from data.families import Families, Heard, families_at
 from data.log import EventLog, Floats
 from data.store import Store
-from serving.decisions import least_score
 from serving.families_words import family_name, next_step
 from serving.feedback import Feedback, newest
 from serving.returns import heard
@@ -56,20 +55,25 @@ def chances(scores: Scores) -> tuple[Floats, Floats]:
 
 
 def families(
-    store: Store, log: EventLog, playbook: Playbook, lead_ids: Sequence[str], as_of: int, scores: Scores | None
+    store: Store,
+    log: EventLog,
+    playbook: Playbook,
+    lead_ids: Sequence[str],
+    as_of: int,
+    scores: Scores | None,
+    least: float,
 ) -> tuple[Families, dict[int, Heard]]:
     """Where each lead is at a moment, and by its code what sales' last word still means.
 
     scores : of the same leads at that moment; None without a model
+    least  : score from which on a lead is on the list
     """
     codes = log.codes(list(lead_ids))
     among = np.zeros(len(log.leads), dtype=np.bool_)
     among[codes[codes >= 0]] = True
     words = meant(newest(store, log, playbook.journey, as_of, among), playbook, as_of)
     points, chance = (np.full(len(codes), np.nan),) * 2 if scores is None else chances(scores)
-    found = families_at(
-        log, playbook, codes, as_of, score=points, probability=chance, heard=words, least=least_score(playbook)
-    )
+    found = families_at(log, playbook, codes, as_of, score=points, probability=chance, heard=words, least=least)
     return found, words
 
 
@@ -78,11 +82,11 @@ def meant(said: dict[int, Feedback], playbook: Playbook, as_of: int) -> dict[int
     return {code: heard(one, playbook, as_of) for code, one in said.items()}
 
 
-def family_of(store: Store, log: EventLog, playbook: Playbook, scores: Scores) -> InFamily | None:
+def family_of(store: Store, log: EventLog, playbook: Playbook, scores: Scores, least: float) -> InFamily | None:
     """The family of the first pair of some scores; None where it is not open."""
     as_of = int(scores.as_of[0])
     one = scores.part(0, scores.lead_ids[:1])
-    found, words = families(store, log, playbook, one.lead_ids, as_of, one)
+    found, words = families(store, log, playbook, one.lead_ids, as_of, one, least)
     name = found.name(0)
     if name is None:
         return None

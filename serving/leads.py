@@ -7,6 +7,7 @@ import copy
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from data.scorelog import LoggedScore
 from data.signs import Bools
 from data.store import Store
 from features.words import Language
-from serving.decisions import least_score
+from serving.bounds import Bounds
 from serving.details import in_detail
 from serving.evidence import are_acts
 from serving.families import InFamily, family_of, meant
@@ -55,6 +56,7 @@ class Ranking:
     owner              : the seller who has the lead, as the playbook's trait names it; None where nobody is known to
     feedback           : what sales last said of the leads that are open; None where nothing
     version            : of the model
+    least              : score from which on a lead is on the list
     speaks, off_topic  : whether an act or rule of ``[maturity]`` speaks of a lead, and whether a rule takes it out
     routed             : by language and lead, where those on the list go, and those of whom sales said something;
                          empty where the playbook has no routes
@@ -73,6 +75,7 @@ class Ranking:
     owner: list[str | None]
     feedback: list[Feedback | None]
     version: str
+    least: float
     speaks: Bools
     off_topic: Bools
     routed: Mapping[Language, Mapping[str, Routed]] = field(default_factory=dict)
@@ -157,17 +160,26 @@ class Found:
 class Leads:
     """Answers about the leads of one store with the model that serves now.
 
-    clock : microseconds UTC; the moment of a score for which no other is asked
+    clock   : microseconds UTC; the moment of a score for which no other is asked
+    reports : folder of reports, with the bounds of the contract; None where there is no workspace
     """
 
-    def __init__(self, store: Store, models: ModelHolder, playbook: Playbook, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        models: ModelHolder,
+        playbook: Playbook,
+        clock: Callable[[], int],
+        reports: Path | None = None,
+    ) -> None:
         self._store = store
         self._models = models
         self.playbook = playbook
         self.clock = clock
+        self.bounds = Bounds(reports, playbook)
         self._seller: str | None = None
         self._ranking = threading.Lock()
-        self._rankings: dict[tuple[int | None, ...], _Kept] = {}
+        self._rankings: dict[tuple[float | None, ...], _Kept] = {}
 
     def of(self, seller: str | None) -> "Leads":
         """The same, as a seller sees it: leads of other sellers are as unknown as those that never were."""
@@ -190,7 +202,7 @@ class Leads:
         bundle = self._models.current()
         scores, start, found = score(bundle, log, seen_ids, self._honoured(bundle, log, seen_ids, moments)), 0, []
         scores = replace(scores, as_of=np.array(moments, dtype=np.int64))
-        scores = scores.judged(log, self.playbook, least_score(self.playbook))
+        scores = scores.judged(log, self.playbook, self.bounds.least)
         for _, lead_ids, _ in asked:
             found.append(scores.part(start, list(lead_ids)))
             start += len(lead_ids)
@@ -223,7 +235,7 @@ class Leads:
             passing.append(events)
             log = passing.scan()
         scores = score(self._models.current(), log, lead_ids, [as_of] * len(lead_ids))
-        return scores.judged(log, self.playbook, least_score(self.playbook)), log
+        return scores.judged(log, self.playbook, self.bounds.least), log
 
     def warm_up(self) -> None:
         """Score a made-up lead, so that no first request waits for compilers; ModelError where there is no model."""
@@ -247,7 +259,8 @@ class Leads:
         with self._ranking:  # the second click of two waits for the first instead of doing the same
             if as_of is None and (rested := self._rested(bundle)):
                 return self._of_seller(rested)
-            key = (self._store.newest(), self._store.counts()["events"], minute, as_of)
+            week = self.bounds.least(moment)
+            key = (self._store.newest(), self._store.counts()["events"], minute, as_of, week)
             kept = self._rankings.get(key)
             if kept is None or kept.bundle is not bundle:
                 begun = self.clock()
@@ -301,7 +314,7 @@ class Leads:
             timeline=self._store.timeline(lead_id, as_of),
             scores=scores,
             log=log,
-            family=family_of(self._store, log, self.playbook, scores),
+            family=family_of(self._store, log, self.playbook, scores, self.bounds.least(as_of)),
             permitted=bool(may_contact(log, self.playbook.consent, as_of)[int(log.codes([person])[0])]),
         )
 
@@ -338,18 +351,19 @@ class Leads:
         np.maximum.at(acted, lead[visible], log.occurred[visible])
         said = newest(self._store, log, self.playbook.journey, as_of, np.isin(status, OPEN))
         owner, feedback = newest_texts(log, self._trait, as_of), [said.get(code) for code in range(count)]
+        least = self.bounds.least(as_of)
         signs = signalled(log, self.playbook, np.arange(count, dtype=np.int64), np.full(count, as_of))
         speaks, off_topic = signs.spoken, signs.off_topic >= 0
-        asked = on_list(self.playbook, points, least_score(self.playbook), speaks, off_topic)
+        asked = on_list(self.playbook, points, least, speaks, off_topic)
         asked |= np.array([one is not None for one in feedback], dtype=np.bool_)
         goes = routed(self.playbook, log, as_of, np.flatnonzero(asked), chance, points)
         families = families_at(
             log, self.playbook, np.arange(count), as_of, score=points, probability=chance,
-            heard=meant(said, self.playbook, as_of), least=least_score(self.playbook),
+            heard=meant(said, self.playbook, as_of), least=least,
         )  # fmt: skip
         permitted = may_contact(log, self.playbook.consent, as_of)
         return Ranking(
-            as_of, log.leads, status, points, chance, last, acted, changed, owner, feedback, bundle.version,
+            as_of, log.leads, status, points, chance, last, acted, changed, owner, feedback, bundle.version, least,
             speaks, off_topic, goes, families, permitted,
         )  # fmt: skip
 

@@ -105,13 +105,13 @@ class Told:
 
 
 def decisions(
-    log: EventLog, book: Playbook, lead: Ints, as_of: Ints, is_open: Bools, score: Floats, least: float
+    log: EventLog, book: Playbook, lead: Ints, as_of: Ints, is_open: Bools, score: Floats, least: Floats
 ) -> tuple[Decision | None, ...] | None:
     """What is decided of each (lead, moment) pair; None of who is not open, and of all where there is no `[maturity]`.
 
     lead  : (pairs,) codes of `log`; -1 for a lead that is unknown
     score : (pairs,) NaN where a lead has none
-    least : the score from which on a lead is on the list
+    least : (pairs,) the score from which on a lead is on the list
     """
     if book.maturity is None:
         return None
@@ -125,10 +125,10 @@ def decisions(
         spoken = np.flatnonzero(found.speaks[:, pair]).tolist()
         ways = [Way(signs[n].kind, signs[n].name, int(found.newest[n, pair])) for n in spoken]
         points = None if isnan(score[pair]) else float(score[pair])
-        if book.maturity.score and points is not None and points >= least:
+        if book.maturity.score and points is not None and points >= least[pair]:
             ways.append(Way("score"))
         off = int(found.off_topic[pair])
-        told.append(Decision(tuple(ways), names[off] if off >= 0 else "", points, least))
+        told.append(Decision(tuple(ways), names[off] if off >= 0 else "", points, float(least[pair])))
     return tuple(told)
 
 

@@ -7,12 +7,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from data.contract_lines import Bound
 from data.events import MICROS_PER_DAY, Trait
 from data.journey import Status
 from data.log import EventLog
 from serving import qualify_words
 from serving.access import Access
 from serving.api import AsOf
+from serving.contract_words import bound_told
 from serving.evidence import Evidence, done
 from serving.feedback import Feedback
 from serving.leads import Leads, known_traits
@@ -81,10 +83,16 @@ def router(leads: Leads, access: Access) -> APIRouter:
         )
         asked = qualify_words.rows(leads, ranking, {call.place for call in chosen}, words)
         known = {"rows": told, "days": ACTIVE_DAYS, "here": "today", "qualify": asked}
+        known["bound"] = _bound(leads.bounds.at(ranking.as_of), leads, words)
         known["off_topic"] = off_topic if aside else ""
         return page(request, "today.html", known | origin(scores.bundle, ranking.as_of, words))
 
     return found
+
+
+def _bound(bound: Bound | None, leads: Leads, words: Words) -> str:
+    """From which score on leads are handed over this week, and why; empty where no contract says it."""
+    return "" if bound is None else bound_told(bound, leads.playbook, words)
 
 
 def to_do(row: ExplainedScore, call: Call, said: Feedback | None, asked: Sequence[Question], words: Words) -> str:

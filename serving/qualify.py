@@ -21,7 +21,6 @@ from data.events import isoformat
 from data.journey import Status
 from data.known import amounts_at, traits_at
 from data.log import EventLog, Floats
-from serving.decisions import least_score
 from serving.leads import Leads, Ranking
 from serving.questions import moves
 from serving.returns import silent_until, was_agreed
@@ -72,7 +71,7 @@ def to_qualify(leads: Leads, ranking: Ranking, limit: int) -> list[Ask]:
 
     leads : as who asks sees them; the ranking is theirs
     """
-    least = least_score(leads.playbook)
+    least = ranking.least
     places = near(ranking, leads.playbook, least)
     if not places:
         return []

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from serving.page_contract import CONTRACT
 from serving.page_families import FAMILIES
 from serving.page_journey import JOURNEY
 from serving.page_maturity import MATURITY
 from serving.report_page import ReportPage
 
-REPORTS: tuple[ReportPage[Any], ...] = (JOURNEY, MATURITY, FAMILIES)
+REPORTS: tuple[ReportPage[Any], ...] = (JOURNEY, MATURITY, CONTRACT, FAMILIES)

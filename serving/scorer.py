@@ -3,7 +3,7 @@
 Every asked pair is a row of the answer; a pair that is not scored says why in its ``status``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -112,6 +112,7 @@ class Scores:
     score  : of each feature row; one of a lead that is ``too_early`` is not shown
     rules  : the playbook by which leads are handed over to sales; None where nothing is to be said of that
     mature : (n,) what it decides of each lead; None where nothing is to be said of that
+    least  : (n,) score from which on leads are handed over at each moment; None where nothing is to be said of that
     """
 
     bundle: Bundle
@@ -129,6 +130,7 @@ class Scores:
     ready: Floats
     rules: Playbook | None = None
     mature: tuple[Decision | None, ...] | None = None
+    least: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.lead_ids)
@@ -137,18 +139,22 @@ class Scores:
         """The pairs from a place on, as many as there are ids, which they are to be called by."""
         mine = slice(start, start + len(lead_ids))
         kept: dict[str, Any] = {name: getattr(self, name)[mine] for name in ("as_of", "status", "ready_at", "scored")}
-        return replace(self, lead_ids=lead_ids, mature=None if self.mature is None else self.mature[mine], **kept)
+        mature = None if self.mature is None else self.mature[mine]
+        least = None if self.least is None else self.least[mine]
+        return replace(self, lead_ids=lead_ids, mature=mature, least=least, **kept)
 
-    def judged(self, log: EventLog, rules: Playbook, least: float) -> "Scores":
+    def judged(self, log: EventLog, rules: Playbook, least: Callable[[int], float]) -> "Scores":
         """The same with what a playbook says of each lead: how it is handed over, and whether it is mature.
 
         log   : the histories that the scores were made of
-        least : the score from which on a lead is on the list
+        least : the score from which on a lead is on the list at a moment (serving.bounds)
         """
+        moments, place = np.unique(self.as_of, return_inverse=True)
+        bound = np.array([least(one) for one in moments.tolist()], dtype=np.float64)[place]
         open_ = np.array([one in (Status.scored, Status.too_early) for one in self.status], dtype=np.bool_)
         score = np.append(self.score, np.nan)[self.shown]
-        told = decisions(log, rules, log.codes(self.lead_ids), self.as_of, open_, score, least)
-        return replace(self, rules=rules, mature=told)
+        told = decisions(log, rules, log.codes(self.lead_ids), self.as_of, open_, score, bound)
+        return replace(self, rules=rules, mature=told, least=bound)
 
     def row(self, place: int, language: Language = "en", shown: int = SHOWN_REASONS) -> ExplainedScore:
         """One pair with its `shown` weightiest reasons; what is left over is one reason of its own."""
@@ -165,7 +171,8 @@ class Scores:
         off_topic = decided is not None and bool(decided.off_topic) and not accepted
         if told and self.rules is not None and not off_topic:
             mature = None if decided is None else decided.mature
-            handed = hand_over(lead_id, as_of, score, accepted, self.rules, mature)
+            bound = None if self.least is None else float(self.least[place])
+            handed = hand_over(lead_id, as_of, score, accepted, self.rules, mature, bound)
         return ExplainedScore(
             lead_id=lead_id,
             as_of=as_of,

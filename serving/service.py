@@ -141,7 +141,7 @@ class Service:
             log_requests=settings.log_requests,
         )
         _door.look = partial(meters.look, self._store, self._models, system_clock, journal)
-        leads = Leads(self._store, self._models, playbook, system_clock)
+        leads = Leads(self._store, self._models, playbook, system_clock, journal.folder)
         if self._models.ready:
             leads.warm_up()
         else:

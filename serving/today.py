@@ -9,7 +9,6 @@ from data.exploration import draw, week_of
 from data.journey import Status
 from data.maturity import on_list
 from data.signs import Bools
-from serving.decisions import least_score
 from serving.leads import Ranking
 from serving.returns import ACTIVE_DAYS, silent_until, was_agreed
 from veraison.playbook import Playbook
@@ -70,8 +69,8 @@ def calls(ranking: Ranking, playbook: Playbook, limit: int = FEW) -> list[Call]:
 
 
 def listed(ranking: Ranking, playbook: Playbook) -> Bools:
-    """(leads,) whether each is mature: its grade is in the upper half of the playbook's, or `[maturity]` says so."""
-    return on_list(playbook, ranking.score, least_score(playbook), ranking.speaks, ranking.off_topic)
+    """(leads,) whether each is mature: its score is on the list (`Ranking.least`), or `[maturity]` says so."""
+    return on_list(playbook, ranking.score, ranking.least, ranking.speaks, ranking.off_topic)
 
 
 def explorations(ranking: Ranking, playbook: Playbook, limit: int = FEW) -> list[Call]:

@@ -13,7 +13,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,18 +22,21 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
-from data import scorelog
-from data.events import MICROS_PER_DAY
+from data import contract_lines, scorelog
+from data.contract_report import ContractReport
+from data.events import MICROS_PER_DAY, isoformat
 from data.families_report import FamiliesReport
 from data.journey_report import JourneyReport
 from data.log import EventLog
 from data.parse import parse_event
 from data.simulator import simulate
 from data.store import Store
+from monitoring.contract import contract
 from monitoring.families import families as measured
 from monitoring.journey import journey
 from serving import keys
 from serving.app import create_app
+from serving.decisions import least_score
 from serving.families import chances, families
 from serving.models import FOLDER, POINTER, ModelHolder
 from serving.scorer import score
@@ -44,6 +47,7 @@ from tests.support import ROOT
 from training.bundle import Bundle
 from training.fit import fit, training_set
 from veraison.playbook import Playbook
+from veraison.playbook_contract import Contract
 from veraison.playbook_file import load_playbook
 from veraison.settings import Workspace
 
@@ -157,10 +161,32 @@ def write_families(service: Door) -> FamiliesReport:
     """The report of the families in the workspace's folder, as `veraison report families` leaves it, at the clock."""
     log, at, book = service.log(), service.clock[0], service.market.playbook
     scores = score(service.market.bundle, log, log.leads, [at] * len(log.leads))
-    found, _ = families(service.store, log, book, log.leads, at, scores)
+    found, _ = families(service.store, log, book, log.leads, at, scores, least_score(book))
     report = measured(log, book, found, chances(scores)[1])
     report.write(service.market.workspace.reports)
     return report
+
+
+def contracted(playbook: Playbook, **terms: Any) -> Playbook:
+    """The same playbook with a contract: two sellers, three leads a week each."""
+    told = {"sellers": 2, "leads_per_week": 3, "precision": 0.05} | terms
+    return playbook.model_copy(update={"contract": Contract.model_validate(told)})
+
+
+def earlier(bundle: Bundle, days: int, now: int) -> Bundle:
+    """The same model as if it had learned so many days ago: of a small market, weeks that it can be judged by."""
+    facts = bundle.facts | {"as_of": isoformat(now - days * MICROS_PER_DAY)}
+    return replace(bundle, facts=facts, saved_as=bundle.version)
+
+
+def write_contract(service: Door, days: int = 90, **terms: Any) -> ContractReport:
+    """The report of a contract in the workspace's folder, as `veraison report contract` leaves it, at the clock."""
+    now, book = service.clock[0], contracted(service.market.playbook, **terms)
+    with service.market.store() as store:
+        found = contract(store.scan(), book, earlier(service.market.bundle, days, now), as_of=now, bodies=store.bodies)
+    found.report.write(service.market.workspace.reports)
+    contract_lines.append(service.market.workspace.reports, found.fresh)
+    return found.report
 
 
 @contextmanager

@@ -145,6 +145,10 @@ class Bundle:
         _, bent = self._bent(features, self._levels.log_odds(self.explained, features, threads), threads)
         return (self.conversion.edges, bent), self._ripening(features, bent, threads)
 
+    def log_odds(self, features: Floats, threads: int = 1) -> Floats:
+        """(n,) log-odds of conversion within the primary horizon, without the reasons: what a score is made of."""
+        return self._levels.log_odds(self.explained, np.ascontiguousarray(features, dtype=np.float64), threads)
+
     @cached_property
     def _levels(self) -> Levels:
         return Levels(self.levels, self.feature_set)

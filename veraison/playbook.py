@@ -10,8 +10,16 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
-from veraison import playbook_families, playbook_maturity, playbook_returns, playbook_routes, playbook_stages
+from veraison import (
+    playbook_contract,
+    playbook_families,
+    playbook_maturity,
+    playbook_returns,
+    playbook_routes,
+    playbook_stages,
+)
 from veraison.playbook_consent import Consent
+from veraison.playbook_contract import Contract
 from veraison.playbook_families import Families
 from veraison.playbook_maturity import Maturity
 from veraison.playbook_model import Features, Scoring, Training
@@ -25,7 +33,7 @@ _WRITE_IT = "write it as 2026-03-01T09:12:00Z"
 REMOVED = {"monitoring": ("psi", "share", "score_psi")}
 """Keys that are no more: playbooks are told so, models that were trained with them are read without."""
 
-OF_NO_MODEL = {"consent", "families", "maturity", "returns", "routes", "routing", "stages"}
+OF_NO_MODEL = {"consent", "contract", "families", "maturity", "returns", "routes", "routing", "stages"}
 """Tables that say what is done with leads and told of them: another seller in a team makes no other model. No bundle
 carries them."""
 
@@ -212,6 +220,7 @@ class Playbook(Table):
     families: Families = Field(default_factory=lambda: Families.model_validate({}))
     returns: dict[Name, Return] = Field(default_factory=dict)
     consent: Consent = Consent()
+    contract: Contract | None = None
 
     @model_validator(mode="after")
     def _routes_can_be_read(self) -> "Playbook":
@@ -232,12 +241,18 @@ class Playbook(Table):
     @model_validator(mode="after")
     def _families_can_be_read(self) -> "Playbook":
         stages = [one.name for one in self.zones]
-        refuse(playbook_returns.mistakes(self.returns, REASONS))
+        reasons = REASONS if self.contract is None else self.contract.return_reasons
+        refuse(playbook_returns.mistakes(self.returns, reasons))
         refuse(
             playbook_families.mistakes(
-                self.families, self.features.traits, self.scoring.grades, self.routing, stages, REASONS
+                self.families, self.features.traits, self.scoring.grades, self.routing, stages, reasons
             )
         )
+        return self
+
+    @model_validator(mode="after")
+    def _contract_can_be_counted(self) -> "Playbook":
+        playbook_contract.check(self.contract, self.routing, has_readiness=self.has_readiness)
         return self
 
     @property

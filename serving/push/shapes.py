@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from data.contract_lines import Breach
 from data.events import isoformat
 from data.subscriptions import Shape
 from serving.push.changes import Change
@@ -18,7 +19,8 @@ from serving.reasons import Reason
 CHANGED = "io.veraison.lead.score_changed.v1"
 TEST = "io.veraison.subscription.test.v1"
 DECIDED = "io.veraison.monitoring.decided.v1"
-SOURCE, MONITORING = "urn:veraison:scores", "urn:veraison:monitoring"
+BROKEN = "io.veraison.contract.broken.v1"
+SOURCE, MONITORING, CONTRACT = "urn:veraison:scores", "urn:veraison:monitoring", "urn:veraison:contract"
 CONTENT_TYPES: dict[Shape, str] = {
     "cloudevents": "application/cloudevents+json",
     "dynamics": "application/json",
@@ -59,6 +61,15 @@ def decided_body(message_id: str, verdict: Mapping[str, Any], moment: int) -> st
     told = {name: verdict.get(name) for name in _DECIDED}
     subject = {"subject": str(verdict["champion"])} if verdict.get("champion") else {}
     return _json(_envelope(message_id, DECIDED, moment) | {"source": MONITORING} | subject | {"data": told})
+
+
+def broken_body(message_id: str, breach: Breach, moment: int) -> str:
+    """A promise of the contract that was not kept, as a CloudEvent about the side that had made it.
+
+    moment : microseconds UTC, when it was known
+    """
+    told = breach.model_dump(mode="json", exclude={"kind"})
+    return _json(_envelope(message_id, BROKEN, moment) | {"source": CONTRACT, "subject": breach.side, "data": told})
 
 
 _DECIDED = ("decision", "as_of", "champion", "challenger", "promoted", "action", "causes", "gate", "message")

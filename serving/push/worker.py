@@ -20,6 +20,7 @@ from data.store import Store
 from serving.leads import Leads
 from serving.models import ModelHolder
 from serving.push.alerts import Alerts
+from serving.push.breaches import Breaches
 from serving.push.courier import Courier, Sender
 from serving.push.watcher import LEASE, Watcher
 from serving.verdicts import Journal
@@ -61,7 +62,9 @@ class Push:
         self._leads = leads
         self._holder = f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(4)}"
         self._watcher = Watcher(store, leads, models, self._holder, sweep, leads.clock)
-        self._alerts = Alerts(store, journal or Journal(None), self._holder)
+        journal = journal or Journal(None)
+        self._alerts = Alerts(store, journal, self._holder)
+        self._breaches = Breaches(store, journal.folder, self._holder)
         self._sender = sender
         self._look = look
         self._lease = lease
@@ -89,6 +92,7 @@ class Push:
             if self._leading.is_set():
                 self._survive(self._watcher.look)
                 self._survive(lambda: self._alerts.look(self._clock()))
+                self._survive(lambda: self._breaches.look(self._clock()))
 
     async def _send(self) -> None:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_RESOLVERS, "push-names"))

@@ -13,7 +13,16 @@ from starlette.responses import HTMLResponse
 from serving import people
 from tests.browser.windows import DESK, PHONE, no_overflow
 from tests.journals import story, write_journal
-from tests.service import Door, door, in_thread, log_scores, market, write_families, write_journey
+from tests.service import (
+    Door,
+    door,
+    in_thread,
+    log_scores,
+    market,
+    write_contract,
+    write_families,
+    write_journey,
+)  # fmt: skip
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PASSWORD = "a long enough password"
@@ -29,6 +38,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
         write_journal(opened.market.workspace.reports, story(opened.clock[0]))
         write_journey(opened)
         write_families(opened)
+        write_contract(opened)
         yield opened
 
 
@@ -60,6 +70,7 @@ def addresses(service: Door) -> dict[str, str]:
         "the journey": "/journey",
         "the families": "/families",
         "the forgotten": "/families/forgotten",
+        "the contract": "/contract",
         "the card": link.removeprefix(str(service.client.base_url).rstrip("/")),
         "no card": "/leads/never/card",
         "a problem": "/leads/never",
@@ -70,8 +81,8 @@ def addresses(service: Door) -> dict[str, str]:
 
 PAGES = (
     "leads", "today", "a lead", "a lead that was won", "a lead that was merged", "the record", "a model's record",
-    "monitoring", "the reports", "the journey", "the families", "the forgotten", "the card", "no card", "a problem",
-    "the login", "the reference",
+    "monitoring", "the reports", "the journey", "the contract", "the families", "the forgotten", "the card", "no card",
+    "a problem", "the login", "the reference",
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from serving import keys, people
 from tests.journals import story, write_journal
-from tests.service import Door, door, log_scores, market, write_families, write_journey
+from tests.service import Door, door, log_scores, market, write_contract, write_families, write_journey
 from veraison.playbook_routes import Route
 
 TRACK = {"type": "track", "messageId": "t", "userId": "T1", "event": "Pricing Page Viewed"}
@@ -49,6 +49,8 @@ TABLE: dict[tuple[str, str], str] = {
     ("GET", "/record"): "page",
     ("GET", "/record/chart.svg"): "page",
     ("GET", "/reports"): "page",
+    ("GET", "/contract"): "page",
+    **{("GET", f"/contract/{name}.svg"): "page" for name in ("volume", "bound")},
     ("GET", "/journey"): "page",
     **{("GET", f"/journey/{name}.svg"): "page" for name in ("flow", "time")},
     ("GET", "/families"): "page",
@@ -94,6 +96,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory):
         write_journal(opened.market.workspace.reports, story(opened.clock[0]))
         write_journey(opened)
         write_families(opened)
+        write_contract(opened)
         opened.keys["revoked"] = keys.create(store, "revoked", ["admin"], now=1)
         keys.revoke(store, "revoked", now=2)
         opened.keys["ended"] = keys.create(store, "ended", ["admin"], now=1, until=3)
@@ -303,7 +306,7 @@ def test_of_scores_by_id_another_sellers_are_unknown(guarded: Door):
 @pytest.mark.parametrize(("method", "path"), WHOLE)
 def test_lists_are_of_the_own_leads_and_of_nobodys(guarded: Door, anne: httpx.Client, method: str, path: str):
     sums = ("/v1/record", "/record", "/record/chart.svg", "/v1/monitoring", "/monitoring")
-    sums += ("/v1/reports", "/reports", "/journey")
+    sums += ("/v1/reports", "/reports", "/journey", "/contract")
     if path in ("/v1/status", "/v1/score", "/v1/routes", "/", "/today") or path.startswith((*sums, "/monitoring/")):
         return  # no list; the test above; test_api_routes.py; a seller's front page: test_today.py; sums, without names
     address = f"{path}?limit=1000"

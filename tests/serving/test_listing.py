@@ -64,6 +64,7 @@ def ranking(rows, version="v1"):
         changed=np.array(last, dtype=np.int64),
         owner=owner,
         feedback=[None] * len(ids),
+        least=50.0,
         version=version,
         speaks=np.zeros(len(ids), dtype=bool),
         off_topic=np.zeros(len(ids), dtype=bool),

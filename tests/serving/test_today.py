@@ -55,7 +55,7 @@ def ranking(*leads: dict[str, Any], as_of: int = NOW) -> Ranking:
     return Ranking(
         as_of, [f"L{place}" for place in range(len(leads))],
         np.array([one["status"] for one in leads], dtype=np.int64),
-        score, score / 100, acted, acted, acted, [None] * len(leads), [one["said"] for one in leads], "v1",
+        score, score / 100, acted, acted, acted, [None] * len(leads), [one["said"] for one in leads], "v1", 50.0,
         **signs,
     )  # fmt: skip
 

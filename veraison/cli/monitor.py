@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
+from veraison.cli import report_contract
 from veraison.cli.common import (
     AsOfOption,
     Place,
@@ -176,8 +177,9 @@ def _run(where: Place, now: Callable[[], int], go_on: Callable[[str], None]) -> 
     book = where.playbook()
     with where.store() as store:
         as_of = now()
-        return run_monitoring(
-            histories(store, book, as_of),
+        log = histories(store, book, as_of)
+        verdict = run_monitoring(
+            log,
             Registry(where.workspace),
             book,
             where.workspace.reports,
@@ -191,6 +193,12 @@ def _run(where: Place, now: Callable[[], int], go_on: Callable[[str], None]) -> 
             say=say,
             go_on=go_on,
         )
+        if book.contract is not None:
+            say("holding what marketing and sales promised against what came")
+            found = report_contract.measured(where, store, log, book, as_of)
+            report_contract.keep(where, found)
+            found.report.write(where.workspace.reports)
+        return verdict
 
 
 def _told(where: Place, verdict: "Verdict") -> None:

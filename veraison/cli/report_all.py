@@ -16,9 +16,7 @@ def register(report: typer.Typer, commands: dict[str, Callable[..., None]]) -> N
     """
 
     @report.command("all")
-    def every(
-        lang: LanguageOption = "en", workspace: WorkspaceOption = None, playbook: PlaybookOption = None
-    ) -> None:
+    def every(lang: LanguageOption = "en", workspace: WorkspaceOption = None, playbook: PlaybookOption = None) -> None:
         """Make every report of now, those that the playbook says nothing of left out; the service shows them.
 
         One that cannot be made is told in one line, and the others are made all the same; then the exit code is 1.

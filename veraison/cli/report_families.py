@@ -66,6 +66,7 @@ def families(
     veraison report families --leads forgotten.csv --untouched 30
     """
     from monitoring.families import families as measured
+    from serving.bounds import Bounds
     from serving.families import chances
     from serving.families import families as found_of
     from serving.models import load_champion
@@ -91,7 +92,7 @@ def families(
         ids, scores = log.leads, None
         if bundle is not None:
             scores = score(bundle, log, ids, [at] * len(ids), threads=where.settings.threads)
-        found, heard = found_of(store, log, book, ids, at, scores)
+        found, heard = found_of(store, log, book, ids, at, scores, Bounds(where.workspace.reports, book).least(at))
     told = None if scores is None else chances(scores)
     report = measured(log, book, found, None if told is None else told[1])
     path = put(where, FAMILIES, report, words, of_now=as_of is None, out_file=out_file)

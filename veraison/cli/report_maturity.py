@@ -52,7 +52,7 @@ def maturity(
     veraison report maturity --as-of 2026-10-01 --json
     """
     from monitoring.maturity import maturity as measured
-    from serving.decisions import least_score
+    from serving.bounds import Bounds
     from serving.page_maturity import MATURITY
     from serving.translations import Words
 
@@ -63,7 +63,15 @@ def maturity(
         at = moment(as_of, store)
         log = histories(store, book, at)
     champion, threads = _champion(where.workspace), where.settings.threads
-    found = measured(log, book, at, least=least_score(book), champion=champion, threads=threads, say=say)
+    found = measured(
+        log,
+        book,
+        at,
+        least=Bounds(where.workspace.reports, book).least(at),
+        champion=champion,
+        threads=threads,
+        say=say,
+    )
     for line in found.notes:
         note(line)
     path = put(where, MATURITY, found, words, of_now=as_of is None, out_file=out_file)

@@ -74,8 +74,8 @@ def score_command(
 
     Examples: veraison score --out scores.parquet   ·   veraison score --at pairs.csv --out scores.csv
     """
+    from serving.bounds import Bounds
     from serving.bulk import Asked, score_by_spark
-    from serving.decisions import least_score
     from serving.models import load_champion
     from serving.scorer import score
 
@@ -104,7 +104,8 @@ def score_command(
         if book is not None:
             if log is None and book.maturity is not None:
                 log = store.scan()  # acts and rules are asked of histories, which Spark has kept to itself
-            scores = replace(scores, rules=book) if log is None else scores.judged(log, book, least_score(book))
+            least = Bounds(where.workspace.reports, book).least
+            scores = replace(scores, rules=book) if log is None else scores.judged(log, book, least)
         if at is None:
             scorelog.append(store, scores.to_log(time.time_ns() // 1_000, language))
     show(scores, out_path, top, language)
@@ -165,7 +166,7 @@ def explain(
 
     Example: veraison explain L00042 --lang fr
     """
-    from serving.decisions import least_score
+    from serving.bounds import Bounds
     from serving.details import in_detail
     from serving.families import family_of
     from serving.models import load_champion
@@ -183,10 +184,11 @@ def explain(
         log = store.history([lead])
         scores = score(bundle, log, [lead], [now])
         book = where.playbook() if where.playbook_path.exists() else bundle.playbook
-        scores = scores.judged(log, book, least_score(book))
+        least = Bounds(where.workspace.reports, book).least
+        scores = scores.judged(log, book, least)
         one = in_detail(scores, log, language=language)
         one = with_returns(one, store, book.journey, language)
-        more = what_next(family_of(store, log, book, scores), next_question(scores), book, Words(language))
+        more = what_next(family_of(store, log, book, scores, least(now)), next_question(scores), book, Words(language))
     if one.status == "unknown":
         raise UnknownLeadError(f"lead {lead!r}: no event of it is known before {isoformat(now)}")
     out.print(card(one, bundle.playbook.horizons.primary, language, more))

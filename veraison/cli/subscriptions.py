@@ -33,7 +33,7 @@ def add(
     first: Annotated[
         str | None, typer.Option(help="Leads never told before: best (grade), all or none (all, but of cloudevents).")
     ] = None,
-    about: Annotated[list[str] | None, typer.Option(help="scores, monitoring; again for both (scores alone).")] = None,
+    about: Annotated[list[str] | None, typer.Option(help="scores, monitoring or contract; again for several.")] = None,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Tell a URL when scores change, or monitoring decides; shows the secret that signs the messages, this once.
