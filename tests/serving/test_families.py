@@ -123,6 +123,19 @@ def test_whom_nobody_looks_after_is_listed_to_who_may_see_it(tmp_path: Path):
             assert f">{wanted[1]}<" in answer.text
 
 
+def test_each_seller_qualifies_the_own_leads_and_those_of_nobody(tmp_path: Path):
+    with door(market().copy(tmp_path)) as here:
+        first = here.get(f"/v1/qualify?limit={NEAREST}").json()["leads"][0]["lead_id"]
+        now = here.clock[0] - 1
+        here.store.append([Event("o", first, "identify", "identify", now, now, traits={"owner": "Eva"})])
+        for seller, sees in (("Eva", True), ("Ugo", False)):
+            secret = keys.create(here.store, seller, ["read"], now=1, seller=seller)
+            answer = here.client.get(f"/v1/qualify?limit={NEAREST}", auth=(secret, "")).json()["leads"]
+            assert (first in {one["lead_id"] for one in answer}) is sees
+            today = here.client.get("/today", headers=BROWSER, auth=(secret, "")).text
+            assert sees or f">{first}<" not in today
+
+
 # --- consent -----------------------------------------------------------------------------------------------------
 
 
