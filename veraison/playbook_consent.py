@@ -18,8 +18,8 @@ class Consent(Table):
     """Who may be contacted; without a trait and without events, everybody may.
 
     trait             ""      trait whose text says it
-    granted           [...]   texts that are a yes, whatever their case: "yes", "true", "1", "granted", "opted in"
-    withdrawn         [...]   texts that are a no: "no", "false", "0", "withdrawn", "opted out"
+    granted           ['yes', 'true', '1', 'granted', 'opted in']  texts that are a yes, whatever their case
+    withdrawn         ['no', 'false', '0', 'withdrawn', 'opted out']  texts that are a no
     granted_events    []      events that are a yes
     withdrawn_events  []      events that are a no
     required          false   true: who has said nothing is not contacted

@@ -3,15 +3,18 @@
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from data.events import MICROS_PER_DAY, Event
-from data.families import NOWHERE
+from data.families import NOWHERE, families_at
 from data.journey import Status
+from monitoring.families import families as measured
 from serving import keys
 from serving.decisions import least_score
+from serving.families_charts import drawing
 from serving.families_words import family_name, headline, next_step
 from serving.leads import Leads
 from serving.models import ModelHolder
@@ -21,6 +24,8 @@ from serving.questions import moves
 from serving.routing import route
 from serving.today import calls, explorations
 from serving.translations import Words
+from tests.histories import at, log_of, playbook, track
+from tests.journals import HOSTILE
 from tests.reading import BROWSER, Text
 from tests.service import Door, Market, door, firm, market, write_families
 from veraison.answers import Lead, Qualify
@@ -116,6 +121,19 @@ def test_whom_nobody_looks_after_is_listed_to_who_may_see_it(tmp_path: Path):
             answer = here.client.get("/families/forgotten", headers=BROWSER, auth=(secret, ""))
             assert (f">{wanted[0]}<" in answer.text) is sees
             assert f">{wanted[1]}<" in answer.text
+
+
+def test_each_seller_qualifies_the_own_leads_and_those_of_nobody(tmp_path: Path):
+    with door(market().copy(tmp_path)) as here:
+        first = here.get(f"/v1/qualify?limit={NEAREST}").json()["leads"][0]["lead_id"]
+        now = here.clock[0] - 1
+        here.store.append([Event("o", first, "identify", "identify", now, now, traits={"owner": "Eva"})])
+        for seller, sees in (("Eva", True), ("Ugo", False)):
+            secret = keys.create(here.store, seller, ["read"], now=1, seller=seller)
+            answer = here.client.get(f"/v1/qualify?limit={NEAREST}", auth=(secret, "")).json()["leads"]
+            assert (first in {one["lead_id"] for one in answer}) is sees
+            today = here.client.get("/today", headers=BROWSER, auth=(secret, "")).text
+            assert sees or f">{first}<" not in today
 
 
 # --- consent -----------------------------------------------------------------------------------------------------
@@ -267,3 +285,27 @@ def test_what_becomes_known_later_changes_nobody_to_qualify(tmp_path: Path):
         assert [one.to_dict() for one in after] == [one.to_dict() for one in before]
         now = to_qualify(leads_of(here), leads_of(here).ranking(), NEAREST)
         assert not {one.row.lead_id for one in now} & {one.row.lead_id for one in before[:12]}
+
+
+def test_names_with_markup_are_text():
+    book = playbook(families={HOSTILE: {"when": {}, "next": HOSTILE}})
+    log = log_of(*(track(f"L{n}", "Lead Created", n) for n in range(4)))
+    nothing = np.full(4, np.nan)
+    found = families_at(log, book, np.arange(4), at(60), score=nothing, probability=nothing, heard={}, least=50.0)
+    report = measured(log, book, found, None)
+    assert [one.leads for one in report.families] == [0, 0, 0, 4]
+    html = FAMILIES.alone(report, Words("en"))
+    assert "<script" not in html
+    assert HOSTILE.split("&", maxsplit=1)[0] in " ".join(Text(html.split("</style>")[1]).text)
+    for size in ("wide", "narrow"):
+        ElementTree.fromstring(drawing(report, Words("fr"), size))  # type: ignore[arg-type]
+
+
+def test_an_empty_report_says_that_there_is_no_lead_and_draws_nothing():
+    book, nothing = playbook(), np.empty(0)
+    found = families_at(
+        log_of(), book, np.empty(0, dtype=np.int64), at(1), score=nothing, probability=nothing, heard={}, least=50.0
+    )
+    report = measured(log_of(), book, found, None)
+    assert headline(report, Words("en")) == "There is no open lead."
+    assert "<svg" not in FAMILIES.alone(report, Words("en"))

@@ -38,6 +38,7 @@ OPERATIONS = {
     ("post", "/v1/leads/{lead_id}/feedback"),
     ("post", "/v1/hooks/{mapping}"),
     ("post", "/v1/score"),
+    ("get", "/v1/qualify"),
     ("get", "/v1/record"),
     ("get", "/v1/monitoring"),
     ("get", "/v1/routes"),

@@ -17,6 +17,7 @@ from data.events import MICROS_PER_DAY, isoformat, parse_instant
 from data.journey import Status
 from features.words import LANGUAGES
 from serving import page_today, people, today
+from serving.decisions import least_score
 from serving.evidence import Evidence
 from serving.feedback import Feedback
 from serving.leads import Leads, Ranking
@@ -46,7 +47,7 @@ def returned(day: float, reason: str = "not_mature", until: date | None = None) 
     return Feedback("m", "returned", at(day), reason, until)
 
 
-def ranking(*leads: dict[str, Any], as_of: int = NOW) -> Ranking:
+def ranking(*leads: dict[str, Any], as_of: int = NOW, least: float = 50.0) -> Ranking:
     signs = {
         name: np.array([one.get(name, False) for one in leads], dtype=np.bool_) for name in ("speaks", "off_topic")
     }
@@ -55,7 +56,7 @@ def ranking(*leads: dict[str, Any], as_of: int = NOW) -> Ranking:
     return Ranking(
         as_of, [f"L{place}" for place in range(len(leads))],
         np.array([one["status"] for one in leads], dtype=np.int64),
-        score, score / 100, acted, acted, acted, [None] * len(leads), [one["said"] for one in leads], "v1", 50.0,
+        score, score / 100, acted, acted, acted, [None] * len(leads), [one["said"] for one in leads], "v1", least,
         **signs,
     )  # fmt: skip
 
@@ -150,7 +151,11 @@ def test_one_lead_does_not_decide_about_another(leads: list[dict[str, Any]], cha
 @pytest.mark.parametrize(("grades", "least"), [({"all": 0.0}, 0), ({"hot": 60.0, "cold": 0.0}, 60)])
 def test_the_upper_half_of_the_grades_is_called(grades: dict[str, float], least: float):
     book = BOOK.model_copy(update={"scoring": BOOK.scoring.model_copy(update={"grades": grades})})
-    assert today.least_score(book) == least
+    assert least_score(book) == least
+
+
+def test_the_bound_of_the_week_is_the_lists():
+    assert [one.place for one in calls(ranking(lead(score=60), lead(score=71), least=70.0), BOOK)] == [1]
 
 
 @pytest.mark.parametrize("module", [today, page_today])

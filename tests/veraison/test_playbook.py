@@ -15,9 +15,11 @@ from data.simulator.files import playbook_text
 from tests.support import ROOT
 from veraison.errors import PlaybookError
 from veraison.playbook import Playbook
+from veraison.playbook_families import Family
 from veraison.playbook_file import load_playbook
 from veraison.playbook_maturity import MaturityRule, OffTopic
 from veraison.playbook_model import ModelSettings
+from veraison.playbook_returns import Return, follows
 from veraison.playbook_routes import Route
 from veraison.playbook_stages import Stage
 
@@ -332,6 +334,11 @@ def test_the_page_about_the_playbook_shows_every_key_with_its_default(tmp_path):
     assert set(written) == set(Playbook.model_fields)
     examples = {"journey", "outbound", "traits", "keys", "acts", "rules", "off_topic"}
     assert {key for one in written.pop("stages").values() for key in one} == set(Stage.model_fields)
+    returns = written.pop("returns")
+    assert {name: dict(follows({}, name)) for name in returns} == returns
+    assert {key for one in returns.values() for key in one} == set(Return.model_fields)
+    families = {name: written["families"].pop(name) for name in book.families.named}
+    assert {key for one in families.values() for key in one} == set(Family.model_fields)
     assert {key for route in written.pop("routes") for key in route} == set(Route.model_fields)
     maturity = written["maturity"]
     assert {key for one in maturity["rules"] for key in one} == set(MaturityRule.model_fields)

@@ -18,6 +18,7 @@ from veraison.cli.common import (
     note,
     out,
     place,
+    say,
     writing,
 )
 from veraison.cli.report_files import put
@@ -91,6 +92,7 @@ def families(
         at, log = moment(as_of, store), store.scan()
         ids, scores = log.leads, None
         if bundle is not None:
+            say(f"scoring {len(ids):,} leads")
             scores = score(bundle, log, ids, [at] * len(ids), threads=where.settings.threads)
         found, heard = found_of(store, log, book, ids, at, scores, Bounds(where.workspace.reports, book).least(at))
     told = None if scores is None else chances(scores)

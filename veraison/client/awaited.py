@@ -155,6 +155,10 @@ class AsyncClient:
         """One lead in detail: its score, what is known of it, and its events."""
         return await self._do(calls.lead(lead_id, how))
 
+    async def qualify(self, *, limit: int = 20) -> answers.Qualify:
+        """The leads of which one answer would change most what is done with them, the one worth most first."""
+        return await self._do(calls.qualify(limit))
+
     async def card_link(self, lead_id: str, *, days: int = 30, seller: str | None = None) -> answers.CardLink:
         """A signed link to the card of a lead, for a frame in a CRM; whoever has it sees the card, until it ends."""
         return await self._do(calls.card_link(lead_id, days, seller))

@@ -206,6 +206,10 @@ def lead(lead_id: str, how: How) -> Call[answers.Lead]:
     return Call("GET", f"/v1/leads/{_part(lead_id)}", _reader(answers.Lead), query=query)
 
 
+def qualify(limit: int) -> Call[answers.Qualify]:
+    return Call("GET", "/v1/qualify", _reader(answers.Qualify), query={"limit": str(limit)})
+
+
 def card_link(lead_id: str, days: int, seller: str | None) -> Call[answers.CardLink]:
     body = encoded({"days": days} | ({} if seller is None else {"seller": seller}))
     return Call("POST", f"/v1/leads/{_part(lead_id)}/card-link", _reader(answers.CardLink), body=body)

@@ -39,6 +39,7 @@ OPERATIONS = {
     "export": "export",
     "erase": "erase",
     "cardLink": "card_link",
+    "qualify": "qualify",
     "record": "record",
     "monitoring": "monitoring",
     "routes": "routes",
@@ -287,6 +288,12 @@ def test_an_id_with_a_slash_is_the_lead_of_that_id(service: Door, asked: Any, le
     service.post("/v1/batch", {"batch": [message | WHEN | {"receivedAt": WHEN["timestamp"]}]})
     assert asked("lead", lead).lead_id == lead
     assert asked("export", lead).lead_id == lead
+
+
+def test_whom_to_qualify(asked: Any):
+    found = asked("qualify", limit=2)
+    assert 0 < len(found.leads) <= 2
+    assert found.leads[0].worth == max(one.worth for one in found.leads)
 
 
 def test_a_link_to_a_card(service: Door, asked: Any):
