@@ -15,6 +15,7 @@ import pytest
 
 from serving import keys, people
 from tests.journals import story, write_journal
+from tests.maturities import REPORT
 from tests.service import Door, door, log_scores, market, write_journey
 from veraison.playbook_routes import Route
 
@@ -50,6 +51,8 @@ TABLE: dict[tuple[str, str], str] = {
     ("GET", "/reports"): "page",
     ("GET", "/journey"): "page",
     **{("GET", f"/journey/{name}.svg"): "page" for name in ("flow", "time")},
+    ("GET", "/maturity"): "page",
+    **{("GET", f"/maturity/{name}.svg"): "page" for name in ("share", "weeks")},
     ("GET", "/monitoring"): "page",
     **{("GET", f"/monitoring/{name}"): "page" for name in PARTS_OF_MONITORING},
     ("GET", "/login"): "open",
@@ -89,6 +92,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory):
         store = opened.store
         write_journal(opened.market.workspace.reports, story(opened.clock[0]))
         write_journey(opened)
+        REPORT.write(opened.market.workspace.reports)
         opened.keys["revoked"] = keys.create(store, "revoked", ["admin"], now=1)
         keys.revoke(store, "revoked", now=2)
         opened.keys["ended"] = keys.create(store, "ended", ["admin"], now=1, until=3)
@@ -298,7 +302,7 @@ def test_of_scores_by_id_another_sellers_are_unknown(guarded: Door):
 @pytest.mark.parametrize(("method", "path"), WHOLE)
 def test_lists_are_of_the_own_leads_and_of_nobodys(guarded: Door, anne: httpx.Client, method: str, path: str):
     sums = ("/v1/record", "/record", "/record/chart.svg", "/v1/monitoring", "/monitoring")
-    sums += ("/v1/reports", "/reports", "/journey")
+    sums += ("/v1/reports", "/reports", "/journey", "/maturity")
     if path in ("/v1/status", "/v1/score", "/v1/routes", "/", "/today") or path.startswith((*sums, "/monitoring/")):
         return  # no list; the test above; test_api_routes.py; a seller's front page: test_today.py; sums, without names
     address = f"{path}?limit=1000"
