@@ -81,8 +81,7 @@ def as_many(report: MaturityReport, words: Words) -> str:
     if found is None or found.bound is None or found.seen < ENOUGH:
         return ""
     return words(
-        "At as many leads as acts and rules hand over, those who score %(bound)s or more, the score would have found "
-        "%(share)s.",
+        "Of as many leads with the highest scores, %(bound)s or more, %(share)s bought.",
         bound=words.decimal(found.bound, 0),
         share=_said(found, words),
     )
@@ -149,9 +148,7 @@ def _said(one: Handed, words: Words) -> str:
 
 
 def _counted(bought: int, seen: int, words: Words) -> str:
-    return words(
-        "%(bought)s of %(seen)s that could be seen for so long", bought=words.number(bought), seen=words.number(seen)
-    )  # fmt: skip
+    return words("%(bought)s of %(seen)s", bought=words.number(bought), seen=words.number(seen))
 
 
 def _overlap_row(one: Overlap, words: Words) -> dict[str, str]:

@@ -53,7 +53,7 @@ def test_acts_and_rules_beside_the_score_come_first_and_the_figures_are_those_of
     english = page(service)
     assert "Of 1,234 leads, acts and rules would have handed over 150, of whom 12% bought within 30 days" in english
     assert "; the score 700, of whom 7.1% did." in english
-    assert "those who score 67 or more, the score would have found 20%" in english
+    assert "Of as many leads with the highest scores, 67 or more, 20% bought." in english
     assert "guide and webinar 19 too few to say anything" in english
     assert "Their scores are those of a twin of the model" in english
     assert "no event 'Quote Requested' has occurred so far" in english
