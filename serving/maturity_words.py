@@ -114,7 +114,7 @@ def way_row(one: Handed, words: Words) -> dict[str, Any]:
         "open": words.number(one.open),
         "share": bounded(one.share, one.seen, words),
         "seen": _counted(one.bought, one.seen, words),
-        "early": _NONE if one.median_days is None else duration(one.median_days, words),
+        "early": duration(one.median_days, words) if one.median_days is not None and one.seen >= ENOUGH else _NONE,
         "missed": words.number(one.missed),
         "too_late": words.number(one.too_late),
     }
