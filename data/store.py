@@ -16,6 +16,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from data.contacts import Contacts
 from data.events import EVENT_SCHEMA, TRAIT_SCHEMA, Event, Rejection
 from data.identity import Identity
 from data.log import EventLog
@@ -54,10 +55,18 @@ class Store:
     url            : SQLAlchemy address; ``sqlite:///path`` creates the file
     identity_keys  : traits that name a person, from the playbook
     account_traits : traits that name a company, from the playbook; with them, histories bring those of colleagues
+    contacts       : where a sale names the other people it was made with, from the playbook; None: nowhere
     """
 
-    def __init__(self, url: str, identity_keys: Sequence[str] = (), account_traits: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        url: str,
+        identity_keys: Sequence[str] = (),
+        account_traits: Sequence[str] = (),
+        contacts: Contacts | None = None,
+    ) -> None:
         self.identity_keys = tuple(identity_keys)
+        self._contacts = contacts
         self.account_traits = tuple(account_traits)
         self._shown = _without_password(url)
         try:
@@ -93,7 +102,8 @@ class Store:
         """Write a batch in one transaction: durable when it returns, without effect when it raises.
 
         Of two events with one ``event_id`` the first stored stays. A rejection is kept once per source, line and text.
-        Of who was erased (data.erasure) nothing is kept, in quarantine neither.
+        Of who was erased (data.erasure) nothing is kept, in quarantine neither. The contacts that a sale names are won
+        with it (data.contacts); the answer counts what was sent.
         """
         whole = list(batch)
         with self.writing() as connection:
@@ -105,14 +115,23 @@ class Store:
             for one in taken:
                 if isinstance(one, Event):
                     fresh.setdefault(one.event_id, one)
+            sent = frozenset(fresh)
+            for copy in self._copies(list(fresh.values()), stones):
+                fresh.setdefault(copy.event_id, copy)
             for known in self._known_ids(connection, list(fresh)):
                 del fresh[known]
             accepted = list(fresh.values())
             self._insert(connection, events, [event_row(event) for event in accepted])
             self._insert(connection, traits, [row for event in accepted for row in trait_rows(event)])
             self._insert(connection, quarantine, [quarantine_row(rejection) for rejection in refused])
-        duplicates = len(taken) - len(refused) - len(fresh)
-        return Appended(frozenset(fresh), duplicates, len(refused), erased)
+        new = sent.intersection(fresh)
+        return Appended(new, len(taken) - len(refused) - len(new), len(refused), erased)
+
+    def _copies(self, taken: Sequence[Event], stones: Tombstones | None) -> list[Event]:
+        """What sales say of the other contacts that they name, but of who was erased."""
+        found = [] if self._contacts is None else [copy for one in taken for copy in self._contacts.copies(one)]
+        gone = stones.refused(found) if stones is not None and found else set()
+        return [one for place, one in enumerate(found) if place not in gone]
 
     def scan(self) -> EventLog:
         """Every lead's history, for training and batch scoring."""

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from data import scorelog
+from data.contacts import Contacts
 from data.events import Event, Trait
 from data.journey import Status, standing
 from data.log import EventLog, Floats, Ints
@@ -199,7 +200,8 @@ class Leads:
         """
         if lead_ids is None:
             lead_ids = list(dict.fromkeys(event.lead_id for event in events))
-        with Store("sqlite://", self.playbook.identity.keys, self.playbook.features.accounts) as passing:
+        book = self.playbook
+        with Store("sqlite://", book.identity.keys, book.features.accounts, Contacts.of(book)) as passing:
             passing.append(events)
             log = passing.scan()
         scores = score(self._models.current(), log, lead_ids, [as_of] * len(lead_ids))

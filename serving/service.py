@@ -36,6 +36,7 @@ from pydantic import ValidationError  # noqa: E402
 from starlette.applications import Starlette  # noqa: E402
 from starlette.types import ASGIApp, Receive, Scope, Send  # noqa: E402
 
+from data.contacts import Contacts  # noqa: E402
 from data.store import Store  # noqa: E402
 from serving.hosts import is_loopback  # noqa: E402
 from serving.metrics import Fresh, Nameless, named  # noqa: E402
@@ -124,7 +125,9 @@ class Service:
         logs.configure(settings)
         workspace = Workspace(settings.workspace, settings.store_url, settings.tracking_uri)
         playbook = load_playbook(settings.playbook or workspace.playbook)
-        self._store = Store(workspace.store_url, playbook.identity.keys, playbook.features.accounts)
+        self._store = Store(
+            workspace.store_url, playbook.identity.keys, playbook.features.accounts, Contacts.of(playbook)
+        )
         self._models = ModelHolder(workspace)
         journal = Journal(workspace.reports)
         _door.app = create_app(

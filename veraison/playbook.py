@@ -39,6 +39,7 @@ class Journey(Table):
     worked         []    acts by which sales work a lead, besides accepting it and giving it back; where none is named,
                          whatever names who at the firm acted
     worked_days    14    days before and after a score within which such an act counts for it
+    contacts       "contacts"  property of a conversion that names the other leads it was made with: these are won too
     observed_from  None  moment with a zone; outcomes before it were not recorded
     """
 
@@ -50,6 +51,7 @@ class Journey(Table):
     opted_out: tuple[Name, ...] = ()
     worked: tuple[Name, ...] = ()
     worked_days: Whole = Field(default=14, ge=1, le=90)
+    contacts: Name = "contacts"
     observed_from: AwareDatetime | None = None
 
     @field_validator("observed_from", mode="before")

@@ -22,7 +22,7 @@ from veraison.playbook_routes import Route
 from veraison.playbook_stages import Stage
 
 LEAST = '[journey]\nconverted = ["Deal Won"]\n'
-JOURNEY = "converted, created, lost, observed_from, opted_out, ready, returned, worked, worked_days"
+JOURNEY = "contacts, converted, created, lost, observed_from, opted_out, ready, returned, worked, worked_days"
 
 
 def load(folder, text, name="playbook.toml"):

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from data.contacts import Contacts
 from data.events import instant, isoformat, parse_instant
 from data.handovers import with_hand_overs
 from data.log import EventLog
@@ -90,10 +91,11 @@ class Place:
             )
         self.workspace.create()
         accounts: tuple[str, ...] = ()
+        contacts = None
         if self.playbook_path != self.workspace.playbook or self.playbook_path.exists():
             playbook = self.playbook()
-            keys, accounts = playbook.identity.keys, playbook.features.accounts
-        with Store(self.workspace.store_url, keys, accounts) as store:
+            keys, accounts, contacts = playbook.identity.keys, playbook.features.accounts, Contacts.of(playbook)
+        with Store(self.workspace.store_url, keys, accounts, contacts) as store:
             yield store
 
 
