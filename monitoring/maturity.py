@@ -17,23 +17,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.bands import wilson
-from data.events import MICROS_PER_DAY, instant, isoformat, micros
-from data.journey import Role, Standing, Status, first_ripening, roles, standing, won_at
+from data.events import MICROS_PER_DAY, instant, isoformat
+from data.journey import Role, Status, first_ripening, roles, standing
 from data.journey_report import Share
 from data.log import NEVER, EventLog, Floats, Ints
 from data.maturity import absent, signalled
 from data.maturity_report import Aside, Handed, Kind, MaturityReport, Overlap
 from data.off_topic import OffTopics
 from data.signs import Bools, firings, signs_of
+from monitoring.maturity_leads import Cohort, cohort
 from monitoring.maturity_scores import Judge, Weekly, judge, weekly
 from monitoring.weeks import WEEK, mondays
 from training.bundle import Bundle
 from veraison.errors import PlaybookError
 from veraison.playbook import Playbook
 from veraison.playbook_maturity import Maturity
-
-MOST_LEADS = 50_000
-"""Of more leads so many, by chance, are followed: what they lack in number would narrow no interval much."""
 
 Say = Callable[[str], None]
 
@@ -57,43 +55,9 @@ def maturity(
     if book.maturity is None:
         raise PlaybookError("the playbook has no [maturity]: name acts or rules there first, see docs/maturity.md")
     by = judge(log, book, as_of, champion, threads=threads, say=say)
-    found = _cohort(log, book, by.since, as_of)
+    found = cohort(log, book, by.since, as_of)
     say(f"{len(found):,} leads are followed from their creation on")
     return _Measured(log, book, found, by, least, threads).report(book.maturity)
-
-
-@dataclass(frozen=True)
-class Cohort:
-    """(n,) leads that are followed, as known at `at`.
-
-    born : when it became known that they were created, microseconds UTC
-    then : where they stand
-    won  : when they were won, `NEVER` where they were not
-    all  : how many there are, of which these were drawn
-    """
-
-    lead: Ints
-    born: Ints
-    then: Standing
-    won: Ints
-    at: int
-    all: int
-
-    def __len__(self) -> int:
-        return len(self.lead)
-
-
-def _cohort(log: EventLog, book: Playbook, since: int, as_of: int) -> Cohort:
-    """Leads created at or after a moment, and not before outcomes were recorded."""
-    recorded = 0 if book.journey.observed_from is None else micros(book.journey.observed_from)
-    lead = np.flatnonzero(log.merged_at >= as_of).astype(np.int64)
-    born = standing(log, book.journey, lead, np.full(len(lead), as_of)).started
-    lead = lead[(born != NEVER) & (born >= max(since, recorded))]
-    every = len(lead)
-    if every > MOST_LEADS:
-        lead = np.sort(np.random.default_rng(book.training.seed).choice(lead, MOST_LEADS, replace=False))
-    then = standing(log, book.journey, lead, np.full(len(lead), as_of))
-    return Cohort(lead, then.started_known, then, won_at(log, book.journey, lead, as_of), as_of, every)
 
 
 @dataclass(frozen=True)

@@ -81,8 +81,7 @@ def as_many(report: MaturityReport, words: Words) -> str:
     if found is None or found.bound is None or found.seen < ENOUGH:
         return ""
     return words(
-        "At as many leads as acts and rules hand over, those who score %(bound)s or more, the score would have found "
-        "%(share)s.",
+        "Of as many leads with the highest scores, %(bound)s or more, %(share)s bought.",
         bound=words.decimal(found.bound, 0),
         share=_said(found, words),
     )
@@ -115,7 +114,7 @@ def way_row(one: Handed, words: Words) -> dict[str, Any]:
         "open": words.number(one.open),
         "share": bounded(one.share, one.seen, words),
         "seen": _counted(one.bought, one.seen, words),
-        "early": _NONE if one.median_days is None else duration(one.median_days, words),
+        "early": duration(one.median_days, words) if one.median_days is not None and one.seen >= ENOUGH else _NONE,
         "missed": words.number(one.missed),
         "too_late": words.number(one.too_late),
     }
@@ -149,9 +148,7 @@ def _said(one: Handed, words: Words) -> str:
 
 
 def _counted(bought: int, seen: int, words: Words) -> str:
-    return words(
-        "%(bought)s of %(seen)s that could be seen for so long", bought=words.number(bought), seen=words.number(seen)
-    )  # fmt: skip
+    return words("%(bought)s of %(seen)s", bought=words.number(bought), seen=words.number(seen))
 
 
 def _overlap_row(one: Overlap, words: Words) -> dict[str, str]:

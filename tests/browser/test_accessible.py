@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse
 from serving import people
 from tests.browser.windows import DESK, PHONE, no_overflow
 from tests.journals import story, write_journal
+from tests.maturities import REPORT
 from tests.service import (
     Door,
     door,
@@ -39,6 +40,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
         write_journey(opened)
         write_families(opened)
         write_contract(opened)
+        REPORT.write(opened.market.workspace.reports)
         yield opened
 
 
@@ -71,6 +73,7 @@ def addresses(service: Door) -> dict[str, str]:
         "the families": "/families",
         "the forgotten": "/families/forgotten",
         "the contract": "/contract",
+        "rules and score": "/maturity",
         "the card": link.removeprefix(str(service.client.base_url).rstrip("/")),
         "no card": "/leads/never/card",
         "a problem": "/leads/never",
@@ -81,8 +84,8 @@ def addresses(service: Door) -> dict[str, str]:
 
 PAGES = (
     "leads", "today", "a lead", "a lead that was won", "a lead that was merged", "the record", "a model's record",
-    "monitoring", "the reports", "the journey", "the contract", "the families", "the forgotten", "the card", "no card",
-    "a problem", "the login", "the reference",
+    "monitoring", "the reports", "the journey", "rules and score", "the contract", "the families", "the forgotten",
+    "the card", "no card", "a problem", "the login", "the reference",
 )  # fmt: skip
 
 

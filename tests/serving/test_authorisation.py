@@ -15,6 +15,7 @@ import pytest
 
 from serving import keys, people
 from tests.journals import story, write_journal
+from tests.maturities import REPORT
 from tests.service import Door, door, log_scores, market, write_contract, write_families, write_journey
 from veraison.playbook_routes import Route
 
@@ -56,6 +57,8 @@ TABLE: dict[tuple[str, str], str] = {
     ("GET", "/families"): "page",
     ("GET", "/families/leads.svg"): "page",
     ("GET", "/families/forgotten"): "page",
+    ("GET", "/maturity"): "page",
+    **{("GET", f"/maturity/{name}.svg"): "page" for name in ("share", "weeks")},
     ("GET", "/monitoring"): "page",
     **{("GET", f"/monitoring/{name}"): "page" for name in PARTS_OF_MONITORING},
     ("GET", "/login"): "open",
@@ -97,6 +100,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory):
         write_journey(opened)
         write_families(opened)
         write_contract(opened)
+        REPORT.write(opened.market.workspace.reports)
         opened.keys["revoked"] = keys.create(store, "revoked", ["admin"], now=1)
         keys.revoke(store, "revoked", now=2)
         opened.keys["ended"] = keys.create(store, "ended", ["admin"], now=1, until=3)

@@ -7,52 +7,18 @@ from xml.etree import ElementTree
 
 import pytest
 
-from data.journey_report import Share
-from data.maturity_report import Aside, Handed, Kind, MaturityReport, Overlap
+from data.maturity_report import Aside, MaturityReport
 from serving.charts import Size
 from serving.maturity_charts import Chart, drawing, there
 from serving.maturity_words import as_many, bounded, told, way_name
 from serving.page_maturity import MATURITY
 from serving.translations import Words
 from tests.journals import HOSTILE
+from tests.maturities import REPORT, handed
 from tests.reading import BROWSER, Text
 from tests.service import Door, door, market
 
 SVG = "{http://www.w3.org/2000/svg}"
-WEEKS = ("2026-03-02", "2026-03-09", "2026-03-16")
-
-
-def handed(kind: Kind, leads: int = 90, bought: int = 12, name: str = "", **more: Any) -> Handed:
-    share = Share(share=bought / leads, low=bought / leads / 2, high=bought / leads + 0.05) if leads else None
-    usual: dict[str, Any] = {
-        "won": bought + 3, "lost": 9, "opted_out": 1, "open": leads - bought - 13, "accepted": 30, "seen": leads,
-        "share": share, "median_days": 8.4, "missed": 41, "too_late": 17, "weeks": (30, 40, leads - 70),
-    }  # fmt: skip
-    return Handed(kind=kind, name=name, leads=leads, bought=bought, **(usual | more))
-
-
-REPORT = MaturityReport(
-    as_of="2026-03-20T08:00:00Z",
-    days=30,
-    since="2026-02-01T00:00:00Z",
-    leads=1_234,
-    won=56,
-    model="2026-01-30-abc",
-    twin=True,
-    ways=(
-        handed("act", name="Demo Requested"),
-        handed("rule", 80, 8, name="prices twice"),
-        handed("rule", 19, 3, name="guide and webinar", share=Share(share=0.15, low=0.1, high=0.3)),
-        handed("signs", 150, 18),
-        handed("score", 700, 50, bound=50.0),
-        handed("as_many", 150, 30, bound=67.2),
-        handed("all", 760, 55),
-    ),
-    overlap=(Overlap(by="both", leads=130, won=20, seen=120, bought=17, share=Share(share=0.14, low=0.1, high=0.2)),),
-    weeks=WEEKS,
-    off_topic=(Aside(name="students", leads=97, accepted=12, won=7),),
-    notes=("maturity.acts: no event 'Quote Requested' has occurred so far",),
-)
 EMPTY = MaturityReport(as_of="2026-03-20T08:00:00Z", days=30, since=None, leads=0, won=0)
 
 
@@ -87,7 +53,7 @@ def test_acts_and_rules_beside_the_score_come_first_and_the_figures_are_those_of
     english = page(service)
     assert "Of 1,234 leads, acts and rules would have handed over 150, of whom 12% bought within 30 days" in english
     assert "; the score 700, of whom 7.1% did." in english
-    assert "those who score 67 or more, the score would have found 20%" in english
+    assert "Of as many leads with the highest scores, 67 or more, 20% bought." in english
     assert "guide and webinar 19 too few to say anything" in english
     assert "Their scores are those of a twin of the model" in english
     assert "no event 'Quote Requested' has occurred so far" in english

@@ -104,7 +104,7 @@ def _told(found: "MaturityReport", words: "Words") -> None:
         if sentence:
             out.print(sentence, soft_wrap=True, markup=False)
     bought = words("Bought within %(days)s", days=words.days(found.days))
-    head = words("Way"), words("Leads"), bought, words("Half of these after"), words("Won without it")
+    head = words("Way"), words("Leads"), bought, words("Half after"), words("Won without it")
     table = Table(*map(escape, head))
     for one in found.ways:
         row = way_row(one, words)
