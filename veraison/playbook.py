@@ -10,8 +10,10 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
-from veraison import playbook_routes, playbook_stages
+from veraison import playbook_after_sale, playbook_money, playbook_routes, playbook_stages
+from veraison.playbook_after_sale import AfterSale
 from veraison.playbook_model import Features, Scoring, Training
+from veraison.playbook_money import Money
 from veraison.playbook_routes import Route, Routing
 from veraison.playbook_stages import Stage, Zone, zones
 from veraison.playbook_table import Name, Table, Whole
@@ -21,7 +23,7 @@ _WRITE_IT = "write it as 2026-03-01T09:12:00Z"
 REMOVED = {"monitoring": ("psi", "share", "score_psi")}
 """Keys that are no more: playbooks are told so, models that were trained with them are read without."""
 
-OF_NO_MODEL = {"routes", "routing", "stages"}
+OF_NO_MODEL = {"after_sale", "money", "routes", "routing", "stages"}
 """Tables that say what is done with leads and told of them: another seller in a team makes no other model. No bundle
 carries them."""
 
@@ -202,6 +204,8 @@ class Playbook(Table):
     routes: tuple[Route, ...] = ()
     routing: Routing = Routing()
     stages: dict[Name, Stage] = Field(default_factory=dict)
+    money: Money = Money()
+    after_sale: AfterSale = AfterSale()
 
     @model_validator(mode="after")
     def _routes_can_be_read(self) -> "Playbook":
@@ -211,6 +215,16 @@ class Playbook(Table):
     @model_validator(mode="after")
     def _stages_apart(self) -> "Playbook":
         playbook_stages.check(self.stages, self.journey)
+        return self
+
+    @model_validator(mode="after")
+    def _touches_apart(self) -> "Playbook":
+        playbook_money.check(self.money, self.journey)
+        return self
+
+    @model_validator(mode="after")
+    def _journey_of_customers(self) -> "Playbook":
+        playbook_after_sale.check(self.after_sale, self.journey, self.horizons)
         return self
 
     @property
