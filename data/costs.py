@@ -113,7 +113,9 @@ def _check_columns(path: Path, names: list[str]) -> None:
             raise VeraisonError(f"{path}: the column {name!r} stands there twice")
     periods = {"month"} & {*names} or {"from", "to"} & {*names}
     if not {"source", "cost"} <= {*names} or periods not in ({"month"}, {"from", "to"}):
-        raise VeraisonError(f"{path}: needs the columns {_FORMS[0]}, or {_FORMS[1]}; found: {', '.join(names) or 'none'}")
+        raise VeraisonError(
+            f"{path}: needs the columns {_FORMS[0]}, or {_FORMS[1]}; found: {', '.join(names) or 'none'}"
+        )
 
 
 def _judged(rows: "csv.DictReader[str]", currency: str) -> tuple[list[Cost], list[Refused]]:
@@ -158,7 +160,7 @@ def _month(text: str) -> tuple[date, date]:
     (datetime.date(2026, 2, 1), datetime.date(2026, 2, 28))
     """
     found = re.fullmatch(r"(\d{4})-(\d\d)", text, re.ASCII)
-    if not found or int(found[1]) not in _YEARS or not 1 <= int(found[2]) <= 12:  # noqa: PLR2004 (months)
+    if not found or int(found[1]) not in _YEARS or not 1 <= int(found[2]) <= 12:
         raise ValueError(f"month: {text!r} is not a month; write it as 2026-03")
     year, month = int(found[1]), int(found[2])
     return date(year, month, 1), date(year, month, monthrange(year, month)[1])

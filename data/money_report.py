@@ -8,10 +8,9 @@ ENOUGH = 20
 """Sales after the model's training below which it is also asked about sales that it has learned from."""
 
 
-class Amounts(Part):
-    """What a group of leads cost and brought, a person once; all but `cost` by the month in which the lead began.
+class Counts(Part):
+    """What became of a group of leads, a person once, by the month in which the lead began.
 
-    cost    : of the days before the moment of the report; null where none was imported
     leads   : whose journey began, or that were won without
     ready   : of these, accepted by sales or won; null where the playbook names no acceptance
     won     : of these, won
@@ -19,32 +18,43 @@ class Amounts(Part):
     priced  : sales that have an amount
     """
 
-    cost: float | None
     leads: int
     ready: int | None
     won: int
     revenue: float | None
     priced: int
 
+
+class Amounts(Counts):
+    """What a group of leads cost and brought.
+
+    cost    : of the days before the moment of the report; null where none was imported
+    against : of the leads that began in a month for which their source has a cost: what the cost is held against; null
+              as `cost`
+    """
+
+    cost: float | None
+    against: Counts | None
+
     @property
     def cost_per_lead(self) -> float | None:
         """Null where nothing is known of costs, or there is no lead."""
-        return _each(self.cost, self.leads)
+        return _each(self.cost, None if self.against is None else self.against.leads)
 
     @property
     def cost_per_ready(self) -> float | None:
         """Null where nothing is known of costs, or no lead became ready."""
-        return _each(self.cost, self.ready)
+        return _each(self.cost, None if self.against is None else self.against.ready)
 
     @property
     def cost_per_won(self) -> float | None:
         """Null where nothing is known of costs, or nobody was won."""
-        return _each(self.cost, self.won)
+        return _each(self.cost, None if self.against is None else self.against.won)
 
     @property
     def multiple(self) -> float | None:
         """Revenue for each unit of cost; null where one of them is not known, or nothing was paid."""
-        return _each(self.revenue, self.cost)
+        return _each(None if self.against is None else self.against.revenue, self.cost)
 
 
 def _each(part: float | None, whole: float | None) -> float | None:

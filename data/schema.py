@@ -219,5 +219,5 @@ costs = sa.Table(
     sa.Column("file", sa.Text, nullable=False),
     sa.Column("imported_at", sa.BigInteger, nullable=False),
 )
-"""What sources cost in periods that do not overlap: days as ISO 8601, both within; ``cost``: millionths of the playbook's
+"""What sources cost in periods that do not overlap. Days: ISO 8601, both within; ``cost``: millionths of the playbook's
 currency; ``folded``: the source in the form in which names are compared."""

@@ -6,7 +6,7 @@ days. So the leads of the newest months have not had their time yet, and the sum
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from data.costs import Cost
 from data.events import isoformat
 from data.identity import fold
 from data.log import NEVER, NO_VALUE, EventLog, Ints
-from data.money_report import Amounts, Expected, MoneyReport, Month, Source
+from data.money_report import Amounts, Counts, Expected, MoneyReport, Month, Source
 from monitoring.journey_groups import OTHERS, month_name, months, sources
 from monitoring.journey_stays import Bools
 from monitoring.money_costs import spent
@@ -47,7 +47,7 @@ def money(
     found = touches(log, known.of, sold, book.money.window_days, at)
     open_leads = None if bundle is None else stock(log, book, bundle, past, at, threads)
     where = _origins(log, book, costs, everyone, at)
-    table = _Table(everyone, where, costs, spent(costs, at), bool(book.journey.ready), bool(len(past)))
+    table = _Table(everyone, where, spent(costs, at), bool(book.journey.ready), bool(len(past)))
     names = [*where.names, *((None,) if where.unknown else ())]
     return MoneyReport(
         as_of=isoformat(at),
@@ -134,7 +134,7 @@ class _Table:
     """Amounts of any source in any month; over all sources and months they add up."""
 
     def __init__(
-        self, everyone: People, where: _Origins, costs: list[Cost], paid: dict[tuple[str, int], float], ready: bool,
+        self, everyone: People, where: _Origins, paid: dict[tuple[str, int], float], ready: bool,
         priced: bool,
     ) -> None:  # fmt: skip
         self._everyone, self._ready, self._priced = everyone, ready, priced
@@ -142,6 +142,8 @@ class _Table:
         self._paid = {(where.place[source], month): 0.0 for source, month in paid}
         for (source, month), cost in paid.items():
             self._paid[where.place[source], month] += cost
+        pairs = zip(self._source.tolist(), self._month.tolist(), strict=True)
+        self._costed = np.array([pair in self._paid for pair in pairs], dtype=np.bool_)
         there = {*self._month.tolist(), *(month for _, month in paid)}
         self.months = list(range(min(there), max(there) + 1)) if there else []
 
@@ -152,20 +154,26 @@ class _Table:
             rows &= self._source == source
         if month is not None:
             rows &= self._month == month
-        mine = self._everyone[rows]
         costs = [
             cost
             for (one, when), cost in self._paid.items()
             if source in (None, one) and month in (None, when)
         ]  # fmt: skip
         return Amounts(
+            **self._counts(rows),
             cost=round(sum(costs), 6) if costs else None,
-            leads=len(mine),
-            ready=int(mine.ready.sum()) if self._ready else None,
-            won=int((mine.won != NEVER).sum()),
-            revenue=float(mine.amount[mine.amount != NO_VALUE].sum()) / 1e6 if self._priced else None,
-            priced=int((mine.amount != NO_VALUE).sum()),
+            against=Counts(**self._counts(rows & self._costed)) if costs else None,
         )
+
+    def _counts(self, rows: Bools) -> dict[str, Any]:
+        mine = self._everyone[rows]
+        return {
+            "leads": len(mine),
+            "ready": int(mine.ready.sum()) if self._ready else None,
+            "won": int((mine.won != NEVER).sum()),
+            "revenue": float(mine.amount[mine.amount != NO_VALUE].sum()) / 1e6 if self._priced else None,
+            "priced": int((mine.amount != NO_VALUE).sum()),
+        }
 
 
 def _expected(found: Stock | None, where: _Origins, source: int | None) -> Expected | None:

@@ -22,7 +22,7 @@ from features.catalogue import FeatureSet
 from features.ops import Op
 from monitoring.money_sales import People
 from monitoring.money_shapley import EXACT, groups, shares
-from monitoring.money_touches import Channels, Touches, credited, money, touches
+from monitoring.money_touches import Channels, Touches, credited, priced, revenue, touches
 from training.bundle import Bundle
 
 ASKED = 500
@@ -55,7 +55,8 @@ def by_model(
         step(stop / len(chosen))
     return Contribution(
         sales=len(chosen),
-        **money(chosen),
+        priced=priced(chosen),
+        revenue=revenue(chosen),
         methods=(Method(name="model", credits=credited(part, known.names, chosen)),),
         seen=seen,
         sampled=sampled,
@@ -157,4 +158,6 @@ def copied(log: EventLog, lead: Ints, kept: list[Ints]) -> EventLog:
 
 
 def _offsets(parts: list[Ints]) -> Ints:
-    return np.r_[0, np.cumsum([len(one) for one in parts])].astype(np.int64)
+    found = np.zeros(len(parts) + 1, dtype=np.int64)
+    np.cumsum([len(one) for one in parts], out=found[1:])
+    return found

@@ -39,13 +39,15 @@ class Stock:
         """Of some of the leads."""
         chance, amount = self.chance[mine], self.amount[mine]
         own = ~np.isnan(amount)
-        told = {"leads": len(chance), "priced": int(own.sum()), "sales": float(chance.sum())}
+        told = Expected(
+            leads=len(chance), priced=int(own.sum()), sales=float(chance.sum()), revenue=None, low=None, high=None
+        )
         if not len(self.past) and not own.all():
-            return Expected(**told, revenue=None, low=None, high=None)
+            return told
         mean = float(self.past.mean()) if len(self.past) else 0.0
         low, high = np.quantile(self._drawn(chance, amount), [0.1, 0.9]).tolist()
         revenue = float((chance * np.where(own, amount, mean)).sum())
-        return Expected(**told, revenue=revenue, low=low, high=high)
+        return told.model_copy(update={"revenue": revenue, "low": low, "high": high})
 
     def _drawn(self, chance: Floats, amount: Floats) -> Floats:
         """(draws,) revenue as chance could make it."""

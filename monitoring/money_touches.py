@@ -1,8 +1,9 @@
 """What touched a sale before it was made, and how first, last and linear counting share it out.
 
 Three touches came before the sale of L1, for 900: a webinar, a white paper, the webinar again. First and last give all
-of it to the webinar; linear gives a third to each touch, so 600 to the webinar and 300 to the white paper. All three are
-rules that somebody chose, no measurement. What nothing touched within the days before it stands in a line of its own.
+of it to the webinar; linear gives a third to each touch, so 600 to the webinar and 300 to the white paper. All three
+are rules that somebody chose, no measurement. A sale that nothing touched within the days before it stands in a line of
+its own.
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.events import MICROS_PER_DAY
-from data.log import Codes, EventLog, Floats, Ints
+from data.log import NO_VALUE, Codes, EventLog, Floats, Ints
 from data.money_report import Contribution, Credit, Method
 from features.learning import TEACHING
 from monitoring.journey_groups import OTHERS
@@ -102,12 +103,17 @@ def by_rule(found: Touches, names: tuple[str, ...], sold: People) -> Contributio
         np.add.at(part, (found.sale, found.channel), weight)
         part[count == 0, -1] = 1.0
         methods.append(Method(name=name, credits=credited(part, names, sold)))  # type: ignore[arg-type]  # its keys are
-    return Contribution(sales=len(sold), **money(sold), methods=tuple(methods))
+    return Contribution(sales=len(sold), priced=priced(sold), revenue=revenue(sold), methods=tuple(methods))
 
 
-def money(sold: People) -> dict[str, float]:
-    """How many of the sales have an amount, and their amounts."""
-    return {"priced": int((sold.revenue > 0).sum()), "revenue": round(float(sold.revenue.sum()), 6)}
+def priced(sold: People) -> int:
+    """How many of the sales have an amount."""
+    return int((sold.amount != NO_VALUE).sum())
+
+
+def revenue(sold: People) -> float:
+    """Their amounts together."""
+    return round(float(sold.revenue.sum()), 6)
 
 
 def credited(part: Floats, names: tuple[str, ...], sold: People) -> tuple[Credit, ...]:
@@ -115,8 +121,8 @@ def credited(part: Floats, names: tuple[str, ...], sold: People) -> tuple[Credit
 
     part : (sales, channels + 1) shares of each sale, which add up to 1
     """
-    sales, revenue = part.sum(axis=0), sold.revenue @ part
+    sales, amounts = part.sum(axis=0), sold.revenue @ part
     return tuple(
         Credit(channel=name, sales=round(float(one), 9), revenue=round(float(worth), 6))
-        for name, one, worth in zip((*names, None), sales, revenue, strict=True)
+        for name, one, worth in zip((*names, None), sales, amounts, strict=True)
     )

@@ -3,6 +3,7 @@
 from typing import Any
 
 from serving.page_journey import JOURNEY
+from serving.page_money import MONEY
 from serving.report_page import ReportPage
 
-REPORTS: tuple[ReportPage[Any], ...] = (JOURNEY,)
+REPORTS: tuple[ReportPage[Any], ...] = (JOURNEY, MONEY)

@@ -89,7 +89,9 @@ def check(after: AfterSale, journey: First, horizons: Ahead) -> None:
     days, primary = after.days or horizons.days, after.primary or horizons.primary
     if primary not in days:
         key = "primary" if after.primary else "days"
-        _wrong(key, getattr(after, key), f"primary = {primary} is not one of days = {list(days)}; name after_sale.primary")
+        _wrong(
+            key, getattr(after, key), f"primary = {primary} is not one of days = {list(days)}; name after_sale.primary"
+        )
 
 
 def _wrong(key: str, value: object, sentence: str) -> NoReturn:
