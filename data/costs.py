@@ -104,15 +104,14 @@ def read_costs(path: Path, currency: str) -> tuple[list[Cost], list[Refused]]:
         rows.fieldnames = names
         return _judged(rows, currency)
     except csv.Error as error:
-        raise VeraisonError(f"{path}: line {rows.line_num}: not CSV ({error})") from None
+        raise VeraisonError(f"{path}: line {rows.reader.line_num}: not CSV ({error})") from None
 
 
 def _check_columns(path: Path, names: list[str]) -> None:
     for name in names:
         if name and names.count(name) > 1:
             raise VeraisonError(f"{path}: the column {name!r} stands there twice")
-    periods = {"month"} & {*names} or {"from", "to"} & {*names}
-    if not {"source", "cost"} <= {*names} or periods not in ({"month"}, {"from", "to"}):
+    if not {"source", "cost"} <= {*names} or {"month", "from", "to"} & {*names} not in ({"month"}, {"from", "to"}):
         raise VeraisonError(
             f"{path}: needs the columns {_FORMS[0]}, or {_FORMS[1]}; found: {', '.join(names) or 'none'}"
         )

@@ -17,7 +17,7 @@ from data.log import NEVER, NO_VALUE, EventLog, Ints
 from data.money_report import Amounts, Counts, Expected, MoneyReport, Month, Source
 from monitoring.journey_groups import OTHERS, month_name, months, sources
 from monitoring.journey_stays import Bools
-from monitoring.money_costs import spent
+from monitoring.money_costs import begun, spent
 from monitoring.money_model import by_model
 from monitoring.money_sales import People, people
 from monitoring.money_stock import Stock, stock
@@ -39,7 +39,7 @@ def money(
     bundle : the champion; without one nothing is said of open leads, and of touches only what rules say
     step   : is told the share of the work that is done
     """
-    costs = list(costs)
+    costs = begun(costs, at)
     everyone = people(log, book, at)
     sold = everyone.sold
     past = sold.revenue[sold.amount != NO_VALUE]

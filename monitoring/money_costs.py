@@ -34,6 +34,11 @@ def spent(costs: Iterable[Cost], at: int) -> dict[tuple[str, int], float]:
     return found
 
 
+def begun(costs: Iterable[Cost], at: int) -> list[Cost]:
+    """Those of which a day has begun before a moment, microseconds UTC."""
+    return [one for one in costs if one.first <= instant(at - 1).date()]
+
+
 def _end_of_month(day: date) -> date:
     following = (day.replace(day=28) + timedelta(days=4)).replace(day=1)
     return following - timedelta(days=1)

@@ -62,7 +62,9 @@ def _bars(rows: list[dict[str, Any]], colours: dict[str, str], title: str, size:
     import altair as alt  # noqa: PLC0415 (a second, and only the pages need it)
 
     names = list(dict.fromkeys(row["name"] for row in rows))
-    legend = alt.Legend(title=None, orient="top", labelFontSize=13, columns=2 if size == "narrow" else 4)
+    legend = alt.Legend(
+        title=None, orient="top", labelFontSize=13, columns=1 if size == "narrow" else 4, labelLimit=240
+    )
     chart = (
         alt.Chart(alt.InlineData(values=rows))
         .mark_bar()
@@ -79,4 +81,4 @@ def _bars(rows: list[dict[str, Any]], colours: dict[str, str], title: str, size:
         )
     )  # fmt: skip
     height = max(120, len(names) * (14 * len(colours) + 10))
-    return drawn(chart, 200 if size == "narrow" else 640, height)
+    return drawn(chart, 190 if size == "narrow" else 640, height)

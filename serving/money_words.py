@@ -206,7 +206,7 @@ def _grids(report: MoneyReport, words: Words) -> tuple[Grid, ...]:
 
 def channel_name(name: str | None, words: Words) -> str:
     """A channel as people call it."""
-    return words("no touch") if name is None else words("all others") if name == "…" else name
+    return words("no touch") if name is None else words("all other channels") if name == "…" else name
 
 
 def method_rows(report: MoneyReport) -> list[tuple[str, Contribution, tuple[Credit, ...]]]:

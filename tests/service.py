@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,16 @@ import uvicorn
 from fastapi import FastAPI
 
 from data import scorelog
+from data.costs import Cost
 from data.events import MICROS_PER_DAY
 from data.journey_report import JourneyReport
 from data.log import EventLog
+from data.money_report import MoneyReport
 from data.parse import parse_event
 from data.simulator import simulate
 from data.store import Store
 from monitoring.journey import journey
+from monitoring.money import money
 from serving import keys
 from serving.app import create_app
 from serving.models import FOLDER, POINTER, ModelHolder
@@ -147,6 +151,16 @@ def write_journey(service: Door, playbook: Playbook | None = None) -> JourneyRep
     """The report of the journey in the workspace's folder, as `veraison report journey` leaves it, at the clock."""
     report = journey(service.log(), playbook or service.market.playbook, service.clock[0])
     report.write(service.market.workspace.reports)
+    return report
+
+
+def write_money(service: Door) -> MoneyReport:
+    """The report of sources and money, as `veraison report money` leaves it, at the clock, with some costs."""
+    costs = [Cost("Trade Fair", date(2025, 1, 1), date(2025, 3, 31), 9_000_000_000)]
+    costs += [Cost("Paid Search", date(2025, 1, 1), date(2025, 12, 31), 21_000_000_000)]
+    market = service.market
+    report = money(service.log(), market.playbook, costs, market.bundle, service.clock[0])
+    report.write(market.workspace.reports)
     return report
 
 

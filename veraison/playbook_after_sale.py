@@ -17,24 +17,27 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from veraison.playbook_table import Name, Table, Whole
 
+_LEAST = 10
+"""So many conversions a model is made from at least (training.min_conversions)."""
+
 
 class AfterSale(Table):
     """The journey of customers; without `converted` there is none.
 
-    converted        []    the customer bought again; may name events of journey.converted: from the second sale on
-    ready            []    sales accepted the new need; where none is named, readiness is conversion
-    lost             []    the customer is lost
-    days             []    horizons of this journey; where none is named, those of [horizons]
-    primary          None  the one that its score speaks of; where none is named, that of [horizons]
-    min_conversions  None  fewer than this: no model; where none is named, that of [training]
+    converted        []  the customer bought again; may name events of journey.converted: from the second sale on
+    ready            []  sales accepted the new need; where none is named, readiness is conversion
+    lost             []  the customer is lost
+    days             []  horizons of this journey; where none is named, those of [horizons]
+    primary          0   the one that its score speaks of; 0: that of [horizons]
+    min_conversions  0   fewer than this: no model; 0: that of [training]
     """
 
     converted: tuple[Name, ...] = ()
     ready: tuple[Name, ...] = ()
     lost: tuple[Name, ...] = ()
     days: tuple[Whole, ...] = ()
-    primary: Whole | None = None
-    min_conversions: Whole | None = Field(default=None, ge=1)
+    primary: Whole = Field(default=0, ge=0)
+    min_conversions: Whole = Field(default=0, ge=0)
 
     @field_validator("days")
     @classmethod
@@ -44,6 +47,13 @@ class AfterSale(Table):
         if len(set(days)) != len(days):
             raise ValueError("names a horizon twice")
         return tuple(sorted(days))
+
+    @field_validator("min_conversions")
+    @classmethod
+    def _enough(cls, least: int) -> int:
+        if 0 < least < _LEAST:
+            raise ValueError(f"should be 0, or at least {_LEAST}")
+        return least
 
     @model_validator(mode="after")
     def _one_meaning_each(self) -> "AfterSale":

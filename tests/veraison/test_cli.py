@@ -318,8 +318,8 @@ def test_versions_are_compared_promoted_by_the_gate_and_rolled_back(veraison, wo
         (
             LEAST + "[journeys]",
             "journeys: unknown key; allowed at the top level: "
-            "exploration, features, horizons, identity, journey, monitoring, pages, routes, routing, "
-            "scoring, stages, training",
+            "after_sale, exploration, features, horizons, identity, journey, money, monitoring, pages, routes, "
+            "routing, scoring, stages, training",
         ),
         (
             '[journey]\nconverted = ["Deal Wom"]',

@@ -58,8 +58,8 @@ BAD = {
     LEAST + 'won = ["Deal Won"]': f"journey.won: unknown key; allowed in [journey]: {JOURNEY}",
     LEAST + "[horizon]\ndays = [7]": (
         "horizon: unknown key; allowed at the top level: "
-        "exploration, features, horizons, identity, journey, monitoring, pages, routes, routing, scoring, stages, "
-        "training"
+        "after_sale, exploration, features, horizons, identity, journey, money, monitoring, pages, routes, routing, "
+        "scoring, stages, training"
     ),
     LEAST + '"a\\nb" = 1': f"journey.a\\nb: unknown key; allowed in [journey]: {JOURNEY}",
     LEAST + "observed_from = 2017-12-05": (
