@@ -263,6 +263,7 @@ def _taken(taken: Taken) -> dict[str, Any]:
 def _in_detail(lead: Lead) -> dict[str, Any]:
     return lead.row.to_dict() | {
         "merged_into": lead.merged_into,
+        **({} if lead.after_sale is None else {"after_sale": lead.after_sale.to_dict()}),
         "traits": {name: {"value": value, "since": isoformat(at)} for name, (value, at) in lead.traits.items()},
         "timeline": [
             one | {"occurred_at": isoformat(one["occurred_at"]), "known_at": isoformat(one["known_at"])}

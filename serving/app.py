@@ -35,6 +35,7 @@ from serving import (
     report_page,
 )  # fmt: skip
 from serving.access import Access, LoginNeeded
+from serving.after_sale import Customers
 from serving.card_links import CardLinks
 from serving.desk import Desk
 from serving.dossier import Dossiers
@@ -94,6 +95,7 @@ def create_app(
     mappings: Path | None = None,
     journal: Journal | None = None,
     mlflow: str | None = None,
+    customers: ModelHolder | None = None,
     log_requests: bool = False,
 ) -> FastAPI:
     """The API under ``/v1`` and the pages at ``/``, ``/today``, ``/leads``, on one store and the model that serves now.
@@ -104,6 +106,7 @@ def create_app(
     mappings : folder of the firm's own mappings for webhooks, beside those that are shipped
     journal  : what monitoring has decided
     mlflow   : MLflow's tracking address, linked where it is one of the web
+    customers : the model of the journey after the sale that serves now
     log_requests : write a line for every request
     """
     settings = settings or AccessSettings()
@@ -124,7 +127,7 @@ def create_app(
     )
     access = Access(store, clock, settings)
     app.state.sessions = access.sessions
-    leads = Leads(store, models, playbook, clock)
+    leads = Leads(store, models, playbook, clock, Customers(customers, playbook) if customers else None)
     app.include_router(api_leads.router(leads, access, store))
     intake = Intake(store, clock)
     desk = Desk(store, intake, playbook, clock)

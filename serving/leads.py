@@ -17,6 +17,7 @@ from data.journey import Status, standing
 from data.log import EventLog, Floats, Ints
 from data.scorelog import LoggedScore
 from data.store import Store
+from serving.after_sale import AfterSale, Customers
 from serving.details import in_detail
 from serving.evidence import are_acts
 from serving.feedback import Feedback, newest
@@ -92,6 +93,7 @@ class Lead:
     traits      : what is known, each with the moment it is true of (``occurred_at``)
     timeline    : visible events, newest first, as data.store.Store.timeline gives them
     scores, log : what `row` was made of
+    after_sale  : how likely it buys again; None for who was not won, or without a model of customers
     """
 
     row: ExplainedScore
@@ -101,6 +103,7 @@ class Lead:
     timeline: list[dict[str, Any]]
     scores: Scores = field(repr=False)
     log: EventLog = field(repr=False)
+    after_sale: AfterSale | None = None
 
 
 @dataclass(frozen=True)
@@ -121,11 +124,20 @@ class Found:
 class Leads:
     """Answers about the leads of one store with the model that serves now.
 
-    clock : microseconds UTC; the moment of a score for which no other is asked
+    clock     : microseconds UTC; the moment of a score for which no other is asked
+    customers : say how likely who was won buys again; None: nobody does
     """
 
-    def __init__(self, store: Store, models: ModelHolder, playbook: Playbook, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        models: ModelHolder,
+        playbook: Playbook,
+        clock: Callable[[], int],
+        customers: Customers | None = None,
+    ) -> None:
         self._store = store
+        self._customers = customers
         self._models = models
         self.playbook = playbook
         self.clock = clock
@@ -250,6 +262,7 @@ class Leads:
         if row.status == Status.unknown.name:
             raise unknown(lead_id)
         person = log.identity.person(lead_id, as_of)
+        won = row.status == Status.converted.name
         return Lead(
             row=row,
             bundle=scores.bundle,
@@ -258,6 +271,7 @@ class Leads:
             timeline=self._store.timeline(lead_id, as_of),
             scores=scores,
             log=log,
+            after_sale=self._customers.of(log, lead_id, as_of) if self._customers and won else None,
         )
 
     def found(self, lead_id: str, as_of: int) -> Found:

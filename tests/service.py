@@ -191,6 +191,7 @@ def door(
             mappings=where.workspace.mappings,
             journal=Journal(where.workspace.reports),
             mlflow=mlflow,
+            customers=ModelHolder(where.workspace.customers),
         )
         made = {
             scope: keys.create(store, f"{scope}-{len(keys.listed(store))}", [scope], now=1) for scope in keys.SCOPES

@@ -264,6 +264,7 @@ PLAYBOOKS = {"named": BOOK, "by kind": playbook(journey={"ready": ["Accepted"], 
 
 
 @pytest.mark.parametrize("name", PLAYBOOKS)
+@settings(max_examples=50)
 @given(events=histories, later=histories, now=st.integers(0, 14))
 def test_what_is_known_later_changes_nothing(name: str, events: list[Event], later: list[Event], now: int):
     book, moment = PLAYBOOKS[name], at(now)
@@ -275,7 +276,7 @@ def test_what_is_known_later_changes_nothing(name: str, events: list[Event], lat
     assert after == before
 
 
-@settings(max_examples=10)
+@settings(max_examples=5)
 @given(now=st.integers(40, 140))
 def test_of_the_model_neither(now: int):
     """A log that ends at a moment says the same of it as one that goes on; the model is the same."""
@@ -286,6 +287,7 @@ def test_of_the_model_neither(now: int):
     assert money(log, book, (), bundle, moment) == money(market.log(), book, (), bundle, moment)
 
 
+@settings(max_examples=50)
 @given(events=histories, now=st.integers(0, 24))
 def test_sums_over_sources_months_and_channels_are_the_whole(events: list[Event], now: int):
     log = log_of(*events)

@@ -171,8 +171,22 @@ class TimelineEvent(Answer):
     traits: dict[str, Any] = said("What it taught of the lead.", {"industry": "retail"}, default_factory=dict)
 
 
+class AfterSale(Answer):
+    """How likely a customer buys again, by the model of the journey after the sale."""
+
+    status: StatusName = said("Whether it is scored in that journey, and why not where it is not.", "scored")
+    score: Points | None = said("0 to 100: 50 is the typical customer.", 57.0)
+    probability: Chance | None = said("Chance to buy again within so many days.", 0.2)
+    days: Count = said("The days.", 90)
+    model_version: str = said("The bundle that answered.", MODEL)
+
+
 class Lead(Score):
     """One lead in detail."""
+
+    after_sale: AfterSale | None = Field(
+        default=None, description="Of a lead that was won, where a model of customers serves; else absent."
+    )
 
     merged_into: str | None = said("The id under which it goes on.", None)
     traits: dict[str, KnownTrait] = said("What is known of it.", {"industry": {"value": "retail", "since": HAPPENED}})
