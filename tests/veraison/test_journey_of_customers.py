@@ -18,6 +18,9 @@ from veraison.cli import app
 from veraison.errors import ModelError, PlaybookError, TrainingError
 from veraison.settings import Workspace
 
+pytestmark = pytest.mark.filterwarnings(  # MLflow's own, at each look into its tables
+    "ignore:The ``noload`` loader strategy is deprecated", "ignore:.*type hint:UserWarning"
+)
 PLAYBOOK = """
 [journey]
 created = ["Lead Created"]
