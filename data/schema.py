@@ -207,3 +207,17 @@ tombstones = sa.Table(
     sa.Index("tombstones_of_person", "person"),
 )
 """Who was erased. ``token``: keyed hash of an id, or of a value that names one person; ``person``: random, one each."""
+
+costs = sa.Table(
+    "costs",
+    metadata,
+    sa.Column("folded", sa.Text, primary_key=True),
+    sa.Column("first_day", sa.Text, primary_key=True),
+    sa.Column("last_day", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("cost", sa.BigInteger, nullable=False),
+    sa.Column("file", sa.Text, nullable=False),
+    sa.Column("imported_at", sa.BigInteger, nullable=False),
+)
+"""What sources cost in periods that do not overlap. Days: ISO 8601, both within; ``cost``: millionths of the playbook's
+currency; ``folded``: the source in the form in which names are compared."""

@@ -15,7 +15,7 @@ from features.rates import RateHistory
 from veraison.errors import CustomFeatureError, TrainingError
 from veraison.playbook import Playbook
 
-_TEACHING = ("identify", "group", "alias")  # messages that teach traits or identity; they are not acts
+TEACHING = ("identify", "group", "alias")  # messages that teach traits or identity; they are not acts
 _CATEGORIES = 200
 _RATED = 5_000
 _SEQUENCES = 12
@@ -66,7 +66,7 @@ def learn(
         (
             kind
             for code, kind in enumerate(log.kinds)
-            if spread[code] >= min_leads and kind not in closing and kind not in _TEACHING and kind not in GROUPS
+            if spread[code] >= min_leads and kind not in closing and kind not in TEACHING and kind not in GROUPS
         ),
         key=lambda kind: (-spread[log.kinds.index(kind)], kind),
     )
@@ -83,7 +83,7 @@ def learn(
         windows=playbook.features.windows_days,
         kinds=kinds,
         outbound=tuple(sorted(playbook.features.outbound)),
-        neutral=tuple(sorted({*own, *_TEACHING} - {*playbook.features.outbound})),
+        neutral=tuple(sorted({*own, *TEACHING} - {*playbook.features.outbound})),
         valued=tuple(kind for kind in kinds if worth[log.kinds.index(kind)] >= min_leads),
         traits=traits,
         half_lives=playbook.features.half_lives_days,

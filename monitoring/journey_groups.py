@@ -34,11 +34,12 @@ class Sources:
         return told
 
 
-def sources(log: EventLog, trait: str, at: int, among: Ints) -> Sources:
+def sources(log: EventLog, trait: str, at: int, among: Ints, most: int = SOURCES) -> Sources:
     """The first source of each lead that is known before a moment.
 
     trait : its name, such as "source"
     among : (n,) leads by which the most frequent sources are chosen
+    most  : so many are told apart
     """
     rows = np.repeat(np.arange(len(log.leads), dtype=np.int64), np.diff(log.trait_offsets))
     place = log.trait_names.index(trait) if trait in log.trait_names else -1
@@ -48,10 +49,10 @@ def sources(log: EventLog, trait: str, at: int, among: Ints) -> Sources:
     code[who], since[who] = log.trait_text[mine[first]], log.trait_occurred[mine[first]]
     texts, counts = np.unique(code[among][code[among] >= 0], return_counts=True)
     chosen = sorted(zip(-counts, (log.trait_texts[one] for one in texts), texts.tolist(), strict=True))
-    names = [name for _, name, _ in chosen[:SOURCES]]
+    names = [name for _, name, _ in chosen[:most]]
     table = np.full(len(log.trait_texts) + 1, -1, dtype=np.int64)
-    table[[text for _, _, text in chosen[:SOURCES]]] = np.arange(len(names))
-    if rest := [text for _, _, text in chosen[SOURCES:]]:
+    table[[text for _, _, text in chosen[:most]]] = np.arange(len(names))
+    if rest := [text for _, _, text in chosen[most:]]:
         table[rest] = len(names)
         names.append(OTHERS)
     return Sources(table[code], since, tuple(names))

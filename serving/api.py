@@ -269,6 +269,7 @@ def _in_detail(lead: Lead, playbook: Playbook, language: Language) -> dict[str, 
         | _what_next(lead, playbook, language)
         | {
             "merged_into": lead.merged_into,
+            **({} if lead.after_sale is None else {"after_sale": lead.after_sale.to_dict()}),
             "traits": {name: {"value": value, "since": isoformat(at)} for name, (value, at) in lead.traits.items()},
             "timeline": [
                 one | {"occurred_at": isoformat(one["occurred_at"]), "known_at": isoformat(one["known_at"])}

@@ -37,6 +37,7 @@ from serving import (
     report_page,
 )  # fmt: skip
 from serving.access import Access, LoginNeeded
+from serving.after_sale import Customers
 from serving.card_links import CardLinks
 from serving.desk import Desk
 from serving.dossier import Dossiers
@@ -96,6 +97,7 @@ def create_app(
     mappings: Path | None = None,
     journal: Journal | None = None,
     mlflow: str | None = None,
+    customers: ModelHolder | None = None,
     log_requests: bool = False,
 ) -> FastAPI:
     """The API under ``/v1`` and the pages at ``/``, ``/today``, ``/leads``, on one store and the model that serves now.
@@ -106,6 +108,7 @@ def create_app(
     mappings : folder of the firm's own mappings for webhooks, beside those that are shipped
     journal  : what monitoring has decided
     mlflow   : MLflow's tracking address, linked where it is one of the web
+    customers : the model of the journey after the sale that serves now
     log_requests : write a line for every request
     """
     settings = settings or AccessSettings()
@@ -127,7 +130,8 @@ def create_app(
     access = Access(store, clock, settings)
     app.state.sessions = access.sessions
     journal = journal or Journal(None)
-    leads = Leads(store, models, playbook, clock, journal.folder)
+    sold_to = Customers(customers, playbook) if customers else None
+    leads = Leads(store, models, playbook, clock, journal.folder, sold_to)
     app.include_router(api_leads.router(leads, access, store))
     app.include_router(api_routes.router(leads, access))
     intake = Intake(store, clock)

@@ -24,6 +24,7 @@ from data.scorelog import LoggedScore
 from data.signs import Bools
 from data.store import Store
 from features.words import Language
+from serving.after_sale import AfterSale, Customers
 from serving.bounds import Bounds
 from serving.details import in_detail
 from serving.evidence import are_acts
@@ -129,6 +130,7 @@ class Lead:
     scores, log : what `row` was made of
     family      : where it is among the families, None where it is not open
     permitted   : whether it may be contacted
+    after_sale  : how likely it buys again; None for who was not won, or without a model of customers
     """
 
     row: ExplainedScore
@@ -140,6 +142,7 @@ class Lead:
     log: EventLog = field(repr=False)
     family: InFamily | None = None
     permitted: bool = True
+    after_sale: AfterSale | None = None
 
 
 @dataclass(frozen=True)
@@ -160,8 +163,9 @@ class Found:
 class Leads:
     """Answers about the leads of one store with the model that serves now.
 
-    clock   : microseconds UTC; the moment of a score for which no other is asked
-    reports : folder of reports, with the bounds of the contract; None where there is no workspace
+    clock     : microseconds UTC; the moment of a score for which no other is asked
+    reports   : folder of reports, with the bounds of the contract; None where there is no workspace
+    customers : say how likely who was won buys again; None: nobody does
     """
 
     def __init__(
@@ -171,8 +175,10 @@ class Leads:
         playbook: Playbook,
         clock: Callable[[], int],
         reports: Path | None = None,
+        customers: Customers | None = None,
     ) -> None:
         self._store = store
+        self._customers = customers
         self._models = models
         self.playbook = playbook
         self.clock = clock
@@ -306,6 +312,7 @@ class Leads:
         if row.status == Status.unknown.name:
             raise unknown(lead_id)
         person = log.identity.person(lead_id, as_of)
+        won = row.status == Status.converted.name
         return Lead(
             row=row,
             bundle=scores.bundle,
@@ -316,6 +323,7 @@ class Leads:
             log=log,
             family=family_of(self._store, log, self.playbook, scores, self.bounds.least(as_of)),
             permitted=bool(may_contact(log, self.playbook.consent, as_of)[int(log.codes([person])[0])]),
+            after_sale=self._customers.of(log, lead_id, as_of) if self._customers and won else None,
         )
 
     def found(self, lead_id: str, as_of: int) -> Found:

@@ -152,6 +152,18 @@ async def _sent(request: Request) -> dict[str, str]:
     }
 
 
+def _again(lead: Lead, words: Words) -> str:
+    """How likely a customer buys again, in a sentence; empty where nothing is said of it."""
+    found = lead.after_sale
+    if found is None or found.probability is None:
+        return ""
+    return words(
+        "Buys again within %(days)s: %(chance)s, by the model of customers.",
+        days=words.days(found.days),
+        chance=words.percent(found.probability),
+    )
+
+
 def _detail(dossier: Dossier, playbook: Playbook, words: Words) -> dict[str, Any]:
     lead, past = dossier.lead, dossier.past
     row, bundle = lead.row, lead.bundle
@@ -183,6 +195,7 @@ def _detail(dossier: Dossier, playbook: Playbook, words: Words) -> dict[str, Any
         "status": row.status,
         "open": Status[row.status] not in (*CLOSED, Status.merged),
         "said": _said(dossier.said, words),
+        "again": _again(lead, words),
         "status_sentence": words(STATUSES[row.status]) if row.status in STATUSES else "",
         "merged_into": lead.merged_into,
         "account": [

@@ -6,6 +6,7 @@ from serving.page_contract import CONTRACT
 from serving.page_families import FAMILIES
 from serving.page_journey import JOURNEY
 from serving.page_maturity import MATURITY
+from serving.page_money import MONEY
 from serving.report_page import ReportPage
 
-REPORTS: tuple[ReportPage[Any], ...] = (JOURNEY, MATURITY, CONTRACT, FAMILIES)
+REPORTS: tuple[ReportPage[Any], ...] = (JOURNEY, MATURITY, CONTRACT, FAMILIES, MONEY)

@@ -138,6 +138,7 @@ class Service:
             mappings=workspace.mappings,
             journal=journal,
             mlflow=workspace.tracking_uri,
+            customers=ModelHolder(workspace.customers),
             log_requests=settings.log_requests,
         )
         _door.look = partial(meters.look, self._store, self._models, system_clock, journal)

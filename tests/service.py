@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,16 +25,19 @@ from fastapi import FastAPI
 
 from data import contract_lines, scorelog
 from data.contract_report import ContractReport
+from data.costs import Cost
 from data.events import MICROS_PER_DAY, isoformat
 from data.families_report import FamiliesReport
 from data.journey_report import JourneyReport
 from data.log import EventLog
+from data.money_report import MoneyReport
 from data.parse import parse_event
 from data.simulator import simulate
 from data.store import Store
 from monitoring.contract import contract
 from monitoring.families import families as measured
 from monitoring.journey import journey
+from monitoring.money import money
 from serving import keys
 from serving.app import create_app
 from serving.decisions import least_score
@@ -189,6 +193,16 @@ def write_contract(service: Door, days: int = 90, **terms: Any) -> ContractRepor
     return found.report
 
 
+def write_money(service: Door) -> MoneyReport:
+    """The report of sources and money, as `veraison report money` leaves it, at the clock, with some costs."""
+    costs = [Cost("Trade Fair", date(2025, 1, 1), date(2025, 3, 31), 9_000_000_000)]
+    costs += [Cost("Paid Search", date(2025, 1, 1), date(2025, 12, 31), 21_000_000_000)]
+    market = service.market
+    report = money(service.log(), market.playbook, costs, market.bundle, service.clock[0])
+    report.write(market.workspace.reports)
+    return report
+
+
 @contextmanager
 def door(
     where: Market, *, open_pages: bool = True, ticks: bool = False, mlflow: str | None = None, **access: Any
@@ -216,6 +230,7 @@ def door(
             mappings=where.workspace.mappings,
             journal=Journal(where.workspace.reports),
             mlflow=mlflow,
+            customers=ModelHolder(where.workspace.customers),
         )
         made = {
             scope: keys.create(store, f"{scope}-{len(keys.listed(store))}", [scope], now=1) for scope in keys.SCOPES

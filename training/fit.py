@@ -105,7 +105,8 @@ def training_set(log: EventLog, playbook: Playbook, *, before: int, since: int |
     if converted < needed:
         raise TrainingError(
             f"too few conversions to train: {needed} leads that convert within {longest} days are "
-            f"needed, {converted} are known before {isoformat(before)} (of {len(np.unique(person))} leads); "
+            f"needed, {converted} are known before {isoformat(before)} (of {len(np.unique(person))} leads): "
+            f"{needed - converted} more; "
             "wait, ingest more history, or lower training.min_conversions"
         )
     ripe = found.ripening.within(longest) & found.ripens & playbook.has_readiness

@@ -26,8 +26,6 @@ from training.bundle import MANIFEST, Bundle
 from veraison.errors import ModelError, RegistryError
 from veraison.settings import Workspace
 
-NAME = "veraison"
-EXPERIMENT = "veraison"
 CHAMPION, CHALLENGER = "champion", "challenger"
 _REIGNS = "champions"
 _REMEMBERED = 50
@@ -79,6 +77,7 @@ class Registry:
     @_answered
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
+        self._name = workspace.model_name
         for name, value in _PATIENCE.items():
             os.environ.setdefault(name, value)
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -92,11 +91,11 @@ class Registry:
         self._mlflow = mlflow
         self._point_here()
         self._client = mlflow.MlflowClient()
-        experiment = self._client.get_experiment_by_name(EXPERIMENT)
+        experiment = self._client.get_experiment_by_name(self._name)
         self._experiment_id = (
             experiment.experiment_id
             if experiment
-            else self._client.create_experiment(EXPERIMENT, artifact_location=workspace.artifacts.absolute().as_uri())
+            else self._client.create_experiment(self._name, artifact_location=workspace.artifacts.absolute().as_uri())
         )
 
     @property
@@ -165,7 +164,7 @@ class Registry:
                 name="model",
                 python_model=str(Path(__file__).with_name("pyfunc.py")),
                 artifacts={"bundle": str(Path(folder) / "bundle")},
-                registered_model_name=NAME,
+                registered_model_name=self._name,
                 pip_requirements=["veraison"],
             )
         return self._named(Registered(int(info.registered_model_version), bundle.version, run.info.run_id), alias)
@@ -181,7 +180,7 @@ class Registry:
             self._client.set_terminated(run.info.run_id, "FINISHED" if run.info.run_id == whole else "KILLED")
 
     def _named(self, one: Registered, alias: str | None) -> Registered:
-        self._client.set_model_version_tag(NAME, str(one.number), "bundle", one.version)
+        self._client.set_model_version_tag(self._name, str(one.number), "bundle", one.version)
         if alias is not None:
             self.assign(alias, one.number)
         return replace(one, aliases=(alias,) if alias else ())
@@ -220,7 +219,7 @@ class Registry:
         if alias == CHAMPION:
             self._lay_down(self.load(number))
         try:
-            self._client.set_registered_model_alias(NAME, alias, str(number))
+            self._client.set_registered_model_alias(self._name, alias, str(number))
         except self._mlflow.MlflowException as error:
             if error.error_code != _ABSENT:
                 raise
@@ -229,7 +228,7 @@ class Registry:
     @_answered
     def champions(self) -> list[int]:
         """Numbers of the versions that were champion, one after the other; the last one is it now."""
-        said = self._client.get_registered_model(NAME).tags.get(_REIGNS, "")
+        said = self._client.get_registered_model(self._name).tags.get(_REIGNS, "")
         return [int(number) for number in said.split(",") if number]
 
     @_answered
@@ -259,17 +258,17 @@ class Registry:
         return reigns[:last]
 
     def _remember(self, reigns: list[int]) -> None:
-        self._client.set_registered_model_tag(NAME, _REIGNS, ",".join(map(str, reigns[-_REMEMBERED:])))
+        self._client.set_registered_model_tag(self._name, _REIGNS, ",".join(map(str, reigns[-_REMEMBERED:])))
 
     @_answered
     def versions(self) -> list[Registered]:
         """Every registered version, newest first."""
-        if not self._client.search_registered_models(f"name = '{NAME}'"):
+        if not self._client.search_registered_models(f"name = '{self._name}'"):
             return []
         aliases: dict[int, list[str]] = {}
-        for alias, number in self._client.get_registered_model(NAME).aliases.items():
+        for alias, number in self._client.get_registered_model(self._name).aliases.items():
             aliases.setdefault(int(number), []).append(alias)
-        found = self._client.search_model_versions(f"name = '{NAME}'")
+        found = self._client.search_model_versions(f"name = '{self._name}'")
         return [
             Registered(int(v.version), v.tags.get("bundle", ""), v.run_id or "", tuple(aliases.get(int(v.version), ())))
             for v in sorted(found, key=lambda v: -int(v.version))
@@ -295,7 +294,7 @@ class Registry:
         if folder.is_relative_to(self._workspace.artifacts.absolute()):
             bundle.save(folder)
             return
-        source = str(self._client.get_model_version(NAME, str(number)).source)
+        source = str(self._client.get_model_version(self._name, str(number)).source)
         with tempfile.TemporaryDirectory() as fresh:
             bundle.save(Path(fresh))
             self._client.log_model_artifacts(source.removeprefix("models:/"), fresh, str(_PLACE))
@@ -313,7 +312,7 @@ class Registry:
         """Where the bundle of a version lies on this machine; a server's is brought here."""
         self._point_here()
         try:
-            found = self._client.get_model_version(NAME, str(number))
+            found = self._client.get_model_version(self._name, str(number))
         except self._mlflow.MlflowException as error:
             if error.error_code != _ABSENT:
                 raise
@@ -328,7 +327,7 @@ class Registry:
 
     def _moved(self, number: int) -> Path | None:
         """The bundle of a version whose workspace is no longer where MLflow wrote down that it is."""
-        version = self._client.get_model_version(NAME, str(number)).tags.get("bundle")
+        version = self._client.get_model_version(self._name, str(number)).tags.get("bundle")
         for manifest in sorted(self._workspace.artifacts.glob(f"**/{_PLACE}/{MANIFEST}")):
             with contextlib.suppress(ValueError):  # a damaged one is not the one that is looked for
                 if json.loads(manifest.read_text(encoding="utf-8")).get("version") == version:
@@ -338,13 +337,13 @@ class Registry:
     @_answered
     def params(self, number: int) -> dict[str, str]:
         """What was logged about where a version comes from (training.provenance), and how it was trained."""
-        run_id = self._client.get_model_version(NAME, str(number)).run_id
+        run_id = self._client.get_model_version(self._name, str(number)).run_id
         return dict(self._client.get_run(str(run_id)).data.params)
 
     @_answered
     def metrics(self, number: int) -> dict[str, float]:
         """The figures logged with a version."""
-        run_id = self._client.get_model_version(NAME, str(number)).run_id
+        run_id = self._client.get_model_version(self._name, str(number)).run_id
         return dict(self._client.get_run(str(run_id)).data.metrics)
 
     @_answered

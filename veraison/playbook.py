@@ -11,18 +11,22 @@ from typing import Literal
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from veraison import (
+    playbook_after_sale,
     playbook_contract,
     playbook_families,
     playbook_maturity,
+    playbook_money,
     playbook_returns,
     playbook_routes,
     playbook_stages,
 )
+from veraison.playbook_after_sale import AfterSale
 from veraison.playbook_consent import Consent
 from veraison.playbook_contract import Contract
 from veraison.playbook_families import Families
 from veraison.playbook_maturity import Maturity
 from veraison.playbook_model import Features, Scoring, Training
+from veraison.playbook_money import Money
 from veraison.playbook_returns import REASONS, Return
 from veraison.playbook_routes import Route, Routing
 from veraison.playbook_stages import Stage, Zone, zones
@@ -33,7 +37,9 @@ _WRITE_IT = "write it as 2026-03-01T09:12:00Z"
 REMOVED = {"monitoring": ("psi", "share", "score_psi")}
 """Keys that are no more: playbooks are told so, models that were trained with them are read without."""
 
-OF_NO_MODEL = {"consent", "contract", "families", "maturity", "returns", "routes", "routing", "stages"}
+OF_NO_MODEL = {
+    "after_sale", "consent", "contract", "families", "maturity", "money", "returns", "routes", "routing", "stages",
+}  # fmt: skip
 """Tables that say what is done with leads and told of them: another seller in a team makes no other model. No bundle
 carries them."""
 
@@ -221,6 +227,8 @@ class Playbook(Table):
     returns: dict[Name, Return] = Field(default_factory=dict)
     consent: Consent = Consent()
     contract: Contract | None = None
+    money: Money = Money()
+    after_sale: AfterSale = AfterSale()
 
     @model_validator(mode="after")
     def _routes_can_be_read(self) -> "Playbook":
@@ -253,6 +261,16 @@ class Playbook(Table):
     @model_validator(mode="after")
     def _contract_can_be_counted(self) -> "Playbook":
         playbook_contract.check(self.contract, self.routing, has_readiness=self.has_readiness)
+        return self
+
+    @model_validator(mode="after")
+    def _touches_apart(self) -> "Playbook":
+        playbook_money.check(self.money, self.journey)
+        return self
+
+    @model_validator(mode="after")
+    def _journey_of_customers(self) -> "Playbook":
+        playbook_after_sale.check(self.after_sale, self.journey, self.horizons)
         return self
 
     @property

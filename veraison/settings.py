@@ -56,6 +56,13 @@ class Workspace:
     root: Path
     store_url_override: str | None = None
     tracking_uri_override: str | None = None
+    model_name: str = "veraison"
+    """Under which its models are registered."""
+
+    @property
+    def customers(self) -> "Workspace":
+        """Where the models of the journey after the sale are: a folder within, over the same events."""
+        return Workspace(self.root / "customers", self.store_url, self.tracking_uri_override, "veraison-customers")
 
     @property
     def database(self) -> Path:

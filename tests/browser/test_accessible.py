@@ -23,6 +23,7 @@ from tests.service import (
     write_contract,
     write_families,
     write_journey,
+    write_money,
 )  # fmt: skip
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -41,6 +42,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
         write_families(opened)
         write_contract(opened)
         REPORT.write(opened.market.workspace.reports)
+        write_money(opened)
         yield opened
 
 
@@ -74,6 +76,7 @@ def addresses(service: Door) -> dict[str, str]:
         "the forgotten": "/families/forgotten",
         "the contract": "/contract",
         "rules and score": "/maturity",
+        "the money": "/money",
         "the card": link.removeprefix(str(service.client.base_url).rstrip("/")),
         "no card": "/leads/never/card",
         "a problem": "/leads/never",
@@ -85,7 +88,7 @@ def addresses(service: Door) -> dict[str, str]:
 PAGES = (
     "leads", "today", "a lead", "a lead that was won", "a lead that was merged", "the record", "a model's record",
     "monitoring", "the reports", "the journey", "rules and score", "the contract", "the families", "the forgotten",
-    "the card", "no card", "a problem", "the login", "the reference",
+    "the money", "the card", "no card", "a problem", "the login", "the reference",
 )  # fmt: skip
 
 

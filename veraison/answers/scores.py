@@ -218,6 +218,16 @@ class AskNext(Answer):
     high: float = said("The furthest that an answer moves it up.", 14.5)
 
 
+class AfterSale(Answer):
+    """How likely a customer buys again, by the model of the journey after the sale."""
+
+    status: StatusName = said("Whether it is scored in that journey, and why not where it is not.", "scored")
+    score: Points | None = said("0 to 100: 50 is the typical customer.", 57.0)
+    probability: Chance | None = said("Chance to buy again within so many days.", 0.2)
+    days: Count = said("The days.", 90)
+    model_version: str = said("The bundle that answered.", MODEL)
+
+
 class Lead(Score):
     """One lead in detail."""
 
@@ -226,6 +236,10 @@ class Lead(Score):
     may_contact: bool | None = said(
         "Whether it may be contacted; absent where the playbook asks for no consent.", True, default=None
     )
+    after_sale: AfterSale | None = Field(
+        default=None, description="Of a lead that was won, where a model of customers serves; else absent."
+    )
+
     merged_into: str | None = said("The id under which it goes on.", None)
     traits: dict[str, KnownTrait] = said("What is known of it.", {"industry": {"value": "retail", "since": HAPPENED}})
     timeline: tuple[TimelineEvent, ...] = Field(description="Its newest 200 visible events, newest first.")

@@ -16,11 +16,11 @@ from veraison.cli.common import (
     errors,
     misused,
     out,
-    past,
     place,
     say,
     writing,
 )
+from veraison.cli.journeys import Which, WhichOption, past_of
 
 if TYPE_CHECKING:
     from training.audit.finding import Finding
@@ -48,6 +48,7 @@ def audit(
         Path | None, typer.Option("--out", metavar="F", help="Also write the findings here (.json or .csv).")
     ] = None,
     as_of: AsOfOption = None,
+    journey: WhichOption = Which.first,
     workspace: WorkspaceOption = None,
     playbook: PlaybookOption = None,
 ) -> None:
@@ -63,7 +64,7 @@ def audit(
     if table is None:
         if target is not None or id_:
             misused("--target and --id are of a --table")
-        findings, allowed = _of_store(as_of, workspace, playbook)
+        findings, allowed = _of_store(journey, as_of, workspace, playbook)
     else:
         if target is None:
             misused("--table needs --target, the column that says whether the lead converted")
@@ -92,13 +93,13 @@ def audit(
 
 
 def _of_store(
-    as_of: str | None, workspace: Path | None, playbook: Path | None
+    journey: Which, as_of: str | None, workspace: Path | None, playbook: Path | None
 ) -> tuple[list["Finding"], tuple[str, ...]]:
     from training.audit.histories import audit_log
     from training.fit import training_set
 
     where = place(workspace, playbook)
-    book, log, before = past(where, as_of)
+    book, log, before = past_of(journey, where, as_of)
     data = training_set(log, book, before=before)
     say(f"{len(data.every):,} landmarks, {data.converted:,} conversions, {len(data.feature_set.names)} features")
     return audit_log(log, book, data, before=before), book.training.allow_leaks

@@ -16,11 +16,11 @@ from veraison.cli.common import (
     misused,
     out,
     parse_moment,
-    past,
     place,
     say,
     writing,
 )
+from veraison.cli.journeys import Which, WhichOption, models_of, past_of
 
 if TYPE_CHECKING:
     from training.backtest import Backtest
@@ -61,6 +61,7 @@ def backtest_command(
     ] = None,
     draws: Annotated[int, typer.Option(help="Bootstrap draws behind each interval.", min=20)] = 200,
     as_of: AsOfOption = None,
+    journey: WhichOption = Which.first,
     workspace: WorkspaceOption = None,
     playbook: PlaybookOption = None,
 ) -> None:
@@ -78,7 +79,7 @@ def backtest_command(
     origins = [parse_moment(text, "--origin") for text in origin or ()]
     chosen = chosen_peers(peers, FAST, tuple(PEERS))
     where = place(workspace, playbook)
-    book, log, before = past(where, as_of)
+    book, log, before = past_of(journey, where, as_of)
 
     from training.backtest import backtest
     from training.report import folder_name, write_report
@@ -95,7 +96,7 @@ def backtest_command(
         say=say,
     )
     show(found)
-    folder = where.workspace.reports / "backtest" / folder_name(found)
+    folder = models_of(journey, where).reports / "backtest" / folder_name(found)
     with writing(folder / "index.html"):
         page = write_report(found, folder)
     out.print(f"plots, slices and every figure: {page}", soft_wrap=True, markup=False)

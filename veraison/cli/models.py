@@ -13,10 +13,10 @@ from veraison.cli.common import (
     WorkspaceOption,
     note,
     out,
-    past,
     place,
     say,
 )
+from veraison.cli.journeys import Which, WhichOption, learning, models_of, past_of
 from veraison.errors import ModelError
 from veraison.settings import Workspace
 
@@ -46,39 +46,42 @@ def register(app: typer.Typer) -> None:
 def train(
     as_of: AsOfOption = None,
     challenger: Annotated[bool, typer.Option("--challenger", help="Register without making it the champion.")] = False,
+    journey: WhichOption = Which.first,
     workspace: WorkspaceOption = None,
     playbook: PlaybookOption = None,
 ) -> None:
     """Learn from what was known before a moment, measure, register, and make it the champion.
 
-    Example: veraison train --as-of 2026-01-01
+    Examples: veraison train --as-of 2026-01-01   ·   veraison train --journey customers
     """
     where = place(workspace, playbook)
-    book, log, before = past(where, as_of)
+    book, log, before = past_of(journey, where, as_of)
+    models = models_of(journey, where)
 
     from training.jobs import train as run_training
     from training.registry import CHALLENGER, CHAMPION, Registry
 
     logging.getLogger("alembic").setLevel(logging.ERROR)
-    registry = Registry(where.workspace)
-    trained = run_training(
-        log,
-        book,
-        registry,
-        before=before,
-        reports=where.workspace.reports,
-        alias=CHALLENGER if challenger else CHAMPION,
-        base_odds=inherited_base(where.workspace),
-        threads=where.settings.threads,
-        say=say,
-    )
+    registry = Registry(models)
+    with learning(journey):
+        trained = run_training(
+            log,
+            book,
+            registry,
+            before=before,
+            reports=models.reports,
+            alias=CHALLENGER if challenger else CHAMPION,
+            base_odds=inherited_base(models),
+            threads=where.settings.threads,
+            say=say,
+        )
     if len(trained.figures):
         out.print(figures_table(trained.figures, "On leads the model had not seen"))
     fidelity = trained.bundle.facts["fidelity"]
     out.print(
         f"model {trained.bundle.version} is version {trained.registered.number} in the registry, "
         f"{'challenger' if challenger else 'champion'}; explanation R2 {fidelity['r2']:.3f}\n"
-        f"plots and figures: {where.workspace.reports / 'train' / trained.bundle.version}",
+        f"plots and figures: {models.reports / 'train' / trained.bundle.version}",
         soft_wrap=True,
         markup=False,
     )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from veraison.cli import report_contract, report_families, report_journey, report_maturity
+from veraison.cli import report_contract, report_families, report_journey, report_maturity, report_money
 from veraison.cli.common import (
     LanguageOption,
     Place,
@@ -34,6 +34,7 @@ def register(app: typer.Typer) -> None:
     report_maturity.register(report)
     report_contract.register(report)
     report_families.register(report)
+    report_money.register(report)
     app.add_typer(report, name="report")
 
 

@@ -38,6 +38,7 @@ from veraison.cli.common import (
     spark_master,
     writing,
 )
+from veraison.cli.journeys import Which, WhichOption, champion_of, seen_as
 from veraison.errors import UnknownLeadError, VeraisonError
 
 if TYPE_CHECKING:  # the libraries behind scores take seconds to load, which other commands should not wait for
@@ -64,6 +65,7 @@ def score_command(
     ] = None,
     top: Annotated[int, typer.Option(help="How many leads to show.", min=1)] = 20,
     lang: LanguageOption = "en",
+    journey: WhichOption = Which.first,
     engine: EngineOption = Engine.local,
     master: MasterOption = None,
     events: EventsOption = None,
@@ -72,22 +74,26 @@ def score_command(
 ) -> None:
     """Score every lead at a moment, or given pairs; every asked pair is a row with a status.
 
+    Scores of customers (--journey customers) are not logged: the prediction log is of the first journey.
+
     Examples: veraison score --out scores.parquet   ·   veraison score --at pairs.csv --out scores.csv
+    ·   veraison score --journey customers
     """
     from serving.bounds import Bounds
     from serving.bulk import Asked, score_by_spark
-    from serving.models import load_champion
     from serving.scorer import score
 
     if as_of is not None and at is not None:
         misused("give --as-of or --at, not both")
     if out_path is not None and Path(out_path).suffix not in _WRITERS:
         misused(f"--out {out_path}: write to a {', '.join(_WRITERS[:-1])} or {_WRITERS[-1]} file")
+    if journey is Which.customers and engine is Engine.spark:
+        misused("--engine spark scores the first journey only; leave it out, or --journey customers")
     language = checked_language(lang)
     master = spark_master(engine, master, events)
     pairs = None if at is None else read_pairs(at)
     where = place(workspace, playbook)
-    bundle = load_champion(where.workspace)
+    bundle = champion_of(journey, where)
     if events is not None:
         score_events(bundle, events, pairs, as_of, master, out_path, top, language)
         return
@@ -99,14 +105,14 @@ def score_command(
             with history_tables(store, where.workspace, bundle.playbook.features.accounts) as tables:
                 scores = score_by_spark(bundle, tables, asked, master=master, say=say)
         else:
-            log = store.scan()
+            log = seen_as(journey, store.scan(), where)
             scores = score(bundle, log, *asked.everyone(log), threads=where.settings.threads)
-        if book is not None:
+        if book is not None and journey is Which.first:
             if log is None and book.maturity is not None:
                 log = store.scan()  # acts and rules are asked of histories, which Spark has kept to itself
             least = Bounds(where.workspace.reports, book).least
             scores = replace(scores, rules=book) if log is None else scores.judged(log, book, least)
-        if at is None:
+        if at is None and journey is Which.first:
             scorelog.append(store, scores.to_log(time.time_ns() // 1_000, language))
     show(scores, out_path, top, language)
 
@@ -159,17 +165,17 @@ def explain(
     lead: Annotated[str, typer.Argument(help="The lead's id.")],
     as_of: AsOfOption = None,
     lang: LanguageOption = "en",
+    journey: WhichOption = Which.first,
     workspace: WorkspaceOption = None,
     playbook: PlaybookOption = None,
 ) -> None:
     """Say how mature one lead is, why, and when it will be ready.
 
-    Example: veraison explain L00042 --lang fr
+    Examples: veraison explain L00042 --lang fr   ·   veraison explain L00042 --journey customers
     """
     from serving.bounds import Bounds
     from serving.details import in_detail
     from serving.families import family_of
-    from serving.models import load_champion
     from serving.qualify_words import what_next
     from serving.questions import next_question
     from serving.scorer import score
@@ -178,17 +184,20 @@ def explain(
 
     language = checked_language(lang)
     where = place(workspace, playbook)
-    bundle = load_champion(where.workspace)
+    bundle = champion_of(journey, where)
     with where.store(keys=bundle.playbook.identity.keys) as store:
         now = moment(as_of, store)
-        log = store.history([lead])
+        log = seen_as(journey, store.history([lead]), where)
         scores = score(bundle, log, [lead], [now])
-        book = where.playbook() if where.playbook_path.exists() else bundle.playbook
-        least = Bounds(where.workspace.reports, book).least
-        scores = scores.judged(log, book, least)
         one = in_detail(scores, log, language=language)
-        one = with_returns(one, store, book.journey, language)
-        more = what_next(family_of(store, log, book, scores, least(now)), next_question(scores), book, Words(language))
+        more: Sequence[str] = ()
+        if journey is Which.first:
+            book = where.playbook() if where.playbook_path.exists() else bundle.playbook
+            least = Bounds(where.workspace.reports, book).least
+            one = in_detail(scores.judged(log, book, least), log, language=language)
+            one = with_returns(one, store, book.journey, language)
+            family = family_of(store, log, book, scores, least(now))
+            more = what_next(family, next_question(scores), book, Words(language))
     if one.status == "unknown":
         raise UnknownLeadError(f"lead {lead!r}: no event of it is known before {isoformat(now)}")
     out.print(card(one, bundle.playbook.horizons.primary, language, more))
