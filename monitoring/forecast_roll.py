@@ -1,0 +1,94 @@
+"""Forecasts from week to week, each made of what was known when its first week began, and nothing else.
+
+Every one of them learns from those before it: how wide its intervals have to be, and where there is a year of them,
+the season: how much more came a year ago than was forecast then for the same week of the year, from as far away.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from data.log import Floats
+from monitoring.forecast_counts import Counts
+from monitoring.forecast_means import HALF_LIFE, Means, Sums, means
+from monitoring.forecast_spread import spread
+
+FIRST = 4
+"""Weeks that have to be over before anything is forecast."""
+YEAR = 52
+SEASON_PRIOR = 25.0
+"""Outcomes that a season is held back by: weeks differ by a fifth."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A forecast of the weeks from one on.
+
+    origin  : place of the first of them
+    means   : what is to be expected
+    season  : (h,) what it was raised by like a year ago; 1 where there is no year
+    spreads : (h,) of each week, and `whole` of their sum
+    """
+
+    origin: int
+    means: Means
+    season: Floats
+    spreads: Floats
+    whole: float
+
+
+def roll(event: int, said: Sums, known: Mapping[int, Counts]) -> dict[int, Forecast]:
+    """By its first week, the forecast at every one of the weeks of which it is given what was known when it began.
+
+    event : 0 sales, 1 readiness
+    """
+    plain = {origin: means(event, said, known[origin], origin) for origin in sorted(known) if origin >= FIRST}
+    found: dict[int, Forecast] = {}
+    for origin, expected in plain.items():
+        total, complete = known[origin].total[event], known[origin].complete[:, event]
+        season = _season(plain, total, complete, origin)
+        raised = expected.times(season)
+        found[origin] = Forecast(origin, raised, season, *_spreads(found, total, complete, origin, len(season)))
+    return found
+
+
+def _season(plain: Mapping[int, Means], total: Floats, complete: Floats, origin: int) -> Floats:
+    """(h,) how many times as many came a year ago as was forecast then, from as far away; weeks around count in."""
+    ahead = len(next(iter(plain.values())).stock)
+    seen, due = np.zeros(ahead + 2), np.zeros(ahead + 2)
+    before = origin - YEAR
+    for moved in (-1, 0, 1):
+        if (then := plain.get(before + moved)) is None:
+            continue
+        # the forecast made a week earlier reaches the same calendar week one step later
+        for h in range(ahead):
+            week, place = before + moved + h, h + moved + 1
+            if 0 <= place < ahead + 2 and week < origin:
+                seen[place] += total[week] / max(complete[week], 1e-9)
+                due[place] += then.total[h]
+    around = np.array([1.0, 1.0, 1.0])
+    seen, due = np.convolve(seen, around, "valid") / 3, np.convolve(due, around, "valid") / 3
+    found: Floats = (SEASON_PRIOR + seen) / (SEASON_PRIOR + due)
+    return found
+
+
+def _spreads(
+    found: Mapping[int, Forecast], total: Floats, complete: Floats, origin: int, ahead: int
+) -> tuple[Floats, float]:
+    """The spread of each week ahead and of their sum, from the forecasts whose weeks are over."""
+    rows = [
+        (origin - one.origin, h, one.means.total[h], total[one.origin + h] / max(complete[one.origin + h], 1e-9))
+        for one in found.values()
+        for h in range(min(ahead, origin - one.origin))
+    ]
+    whole = [
+        (origin - one.origin, one.means.total.sum(), total[one.origin : one.origin + ahead].sum())
+        for one in found.values()
+        if one.origin + ahead <= origin
+    ]
+    age, _, mean, seen = np.array(rows, dtype=np.float64).reshape(-1, 4).T
+    weight = 0.5 ** (age / (2 * HALF_LIFE)) / ahead  # the weeks of one forecast are wrong together
+    each = np.full(ahead, spread(mean, seen, weight))
+    age, mean, seen = np.array(whole, dtype=np.float64).reshape(-1, 3).T
+    return each, spread(mean, seen, 0.5 ** (age / (2 * HALF_LIFE)) / ahead)
