@@ -6,6 +6,7 @@ from data.reports import Part, Report
 
 Event = Literal["converted", "ready"]
 Model = Literal["champion", "twin"]
+Rule = Literal["last", "mean4", "mean12", "year"]
 COVERED = 0.8
 """The share of weeks that an interval is meant to hold."""
 FEW_ORIGINS = 8
@@ -60,7 +61,7 @@ class Portion(Part):
 class Error(Part):
     """How far a simple rule was off, on average; null where it had not enough weeks before."""
 
-    rule: Literal["last", "mean4", "mean12", "year"]
+    rule: Rule
     error: float | None
 
 

@@ -8,7 +8,7 @@ that it can be held against the past week by week. How good it is, is told by th
 import numpy as np
 
 from data.events import isoformat
-from data.forecast_report import Bounds, Event, ForecastReport, Outlook, Portion, WeekAhead, WeekPast
+from data.forecast_report import Bounds, ForecastReport, Outlook, Portion, WeekAhead, WeekPast
 from data.log import EventLog, Floats, Ints
 from monitoring.forecast_backtest import Say, Tried, backtest, tried, twin
 from monitoring.forecast_counts import EVENTS, Counts, People, people
@@ -19,6 +19,7 @@ from monitoring.forecast_spread import bounds
 from monitoring.forecast_steps import Weeks
 from monitoring.weeks import WEEK
 from training.bundle import Bundle
+from training.fit import fit, training_set
 from veraison.errors import VeraisonError
 from veraison.playbook import Playbook
 
@@ -32,9 +33,14 @@ def forecast(
 ) -> ForecastReport:  # fmt: skip
     """What is to be expected of the week that runs at a moment and of those after it, with a backtest.
 
-    ahead  : weeks, in [1; 26]
-    Raises : VeraisonError where fewer than four whole weeks are known
+    champion : where it learned from what was known later only, one of then is trained in its place
+    ahead    : weeks, in [1; 26]
+    Raises   : VeraisonError where fewer than four whole weeks are known
     """
+    if champion.known_until > as_of:
+        say(f"training a model on what was known before {isoformat(as_of)}: the champion knows what came later")
+        data = training_set(log, playbook, before=as_of)
+        champion = fit(data, playbook, before=as_of, threads=threads, interval=False)
     say("summing the curves of all open leads, week by week")
     now = tried(log, champion, playbook, until=as_of, ahead=ahead, threads=threads)
     if now is None:
@@ -44,7 +50,7 @@ def forecast(
         )
     looked_back = twin(log, champion, playbook, now, threads=threads, say=say)
     everybody = people(log, playbook, now.weeks.origin)
-    events: tuple[Event, ...] = EVENTS[: 2 if playbook.has_readiness else 1]
+    events = EVENTS[: 2 if playbook.has_readiness else 1]
     steps, origin = now.weeks.steps, len(now.weeks.starts) - 1
     recent = fading(origin - np.arange(origin), RECENT)
     came = np.bincount(steps.week[steps.newcomer], minlength=origin)[:origin]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.events import isoformat
-from data.forecast_report import Ahead, Backtest, Error, Model
+from data.forecast_report import Ahead, Backtest, Error, Model, Rule
 from data.log import EventLog, Floats
 from monitoring.forecast_counts import Counts, counts, people
 from monitoring.forecast_groups import grouped, texts_of
@@ -34,7 +34,7 @@ LOOK_BACK = 2 * YEAR + ORIGINS
 """Weeks whose curves are summed, at most: a year of forecasts for the season, and what those learn from."""
 OWN = 13
 """Where the champion has been served for so many weeks, the backtest is its own."""
-RULES: tuple[tuple[str, int], ...] = (("last", 1), ("mean4", 4), ("mean12", 12))
+RULES: tuple[tuple[Rule, int], ...] = (("last", 1), ("mean4", 4), ("mean12", 12))
 
 
 @dataclass(frozen=True)
@@ -100,18 +100,20 @@ class _Judged:
     mean: Floats
     held: Floats
     came: Floats
-    rules: dict[str, Floats]
+    rules: dict[Rule, Floats]
 
 
-def backtest(event: int, log: EventLog, playbook: Playbook, found: Tried | None) -> Backtest | None:
-    """Hold forecasts against what came, as known when the newest was made; None where none can be judged."""
+def backtest(
+    event: int, log: EventLog, playbook: Playbook, found: Tried | None, *, most: int = ORIGINS
+) -> Backtest | None:
+    """Hold the newest `most` forecasts against what came, as known when the last was made; None where none can be."""
     if found is None:
         return None
     weeks = found.weeks
     over = len(weeks.starts) - 1
     total = found.known[over].total[event]
     first = int(np.searchsorted(weeks.starts, found.bundle.known_until))
-    origins = [one for one in found.made[event] if max(first, over - ORIGINS - weeks.ahead) <= one < over]
+    origins = [one for one in found.made[event] if max(first, over - most - weeks.ahead) <= one < over]
     if not origins:
         return None
     judged = _judged(found, event, origins, over)
@@ -145,7 +147,7 @@ def _judged(found: Tried, event: int, origins: list[int], over: int) -> _Judged:
             simple = [before[origin - many : origin].mean() if origin >= many else np.nan for _, many in RULES]
             rows.append((h, mean, _within(came, mean, made.spreads[h]), came, *simple, year))
     table = np.array(rows, dtype=np.float64).T
-    names = [*(name for name, _ in RULES), "year"]
+    names: list[Rule] = [*(name for name, _ in RULES), "year"]
     return _Judged(table[0], table[1], table[2], table[3], dict(zip(names, table[4:], strict=True)))
 
 

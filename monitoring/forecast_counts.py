@@ -13,13 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from data.forecast_report import Event
 from data.journey import first_ripening, standing, won_at
 from data.log import NEVER, EventLog, Floats, Ints
 from monitoring.forecast_steps import Weeks
 from monitoring.weeks import WEEK, completeness
 from veraison.playbook import Playbook
 
-EVENTS = ("converted", "ready")
+EVENTS: tuple[Event, ...] = ("converted", "ready")
 
 
 @dataclass(frozen=True)

@@ -65,9 +65,9 @@ def grouped(
     weight = _unforeseen(event, weeks, origin, everybody)
     lost = np.bincount(np.where(of_person >= 0, np.searchsorted(texts, of_person), size - 1), weight, size)
     if not lost.any():
-        lost = stock + arrivals
+        lost = np.asarray(stock + arrivals)
     unforeseen = means.unforeseen.sum() * lost / max(lost.sum(), _TINY)
-    return Groups(texts, stock, arrivals, unforeseen)
+    return Groups(texts, np.asarray(stock, dtype=np.float64), arrivals, unforeseen)
 
 
 def _unforeseen(event: int, weeks: Weeks, origin: int, everybody: People) -> Floats:

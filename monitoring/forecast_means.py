@@ -18,8 +18,10 @@ from data.log import Floats, Ints
 from monitoring.forecast_counts import Counts
 from monitoring.forecast_steps import Weeks
 
-HALF_LIFE = 13.0
+HALF_LIFE = 26.0
 """Weeks after which a week counts half in a level, and in what is unforeseen."""
+QUICK = 4.0
+"""The same in what all of them share: prices and budgets change what comes of everybody."""
 RECENT = 6.0
 """The same in how many newcomers come."""
 PRIOR = 10.0
@@ -95,7 +97,16 @@ def means(event: int, said: Sums, known: Counts, origin: int) -> Means:
     rate = (weight * known.unforeseen(event)[:origin] / shown).sum(axis=0)
     overall = rate.sum() / max(weight.sum(), 1e-9)
     unforeseen = (rate + PRIOR_WEEKS * overall) / (weight.sum(axis=0) + PRIOR_WEEKS)
-    return Means(stock, np.cumsum(arrived), unforeseen, level, arrived)
+    now = _now(known.total[event, :origin] / shown[:, 0], age, (
+        said.stock[event, :origin, 0] * level[0] + said.newcomers[event, :origin, 0] * begun[0] + unforeseen[0]
+    ))  # fmt: skip
+    return Means(stock * now, np.cumsum(arrived) * now, unforeseen * now, level * now, arrived * now)
+
+
+def _now(came: Floats, age: Floats, expected: Floats) -> float:
+    """How many came for each one expected, of all parts together, in the weeks just past."""
+    weight = fading(age, QUICK)
+    return float((PRIOR + weight @ came) / (PRIOR + weight @ expected))
 
 
 def _levels(counted: Floats, expected: Floats, weight: Floats) -> Floats:

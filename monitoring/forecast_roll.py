@@ -11,14 +11,17 @@ import numpy as np
 
 from data.log import Floats
 from monitoring.forecast_counts import Counts
-from monitoring.forecast_means import HALF_LIFE, Means, Sums, means
+from monitoring.forecast_means import Means, Sums, fading, means
 from monitoring.forecast_spread import spread
 
 FIRST = 4
 """Weeks that have to be over before anything is forecast."""
 YEAR = 52
-SEASON_PRIOR = 25.0
-"""Outcomes that a season is held back by: weeks differ by a fifth."""
+_TINY = 1e-9
+FORGOTTEN = 26.0
+"""Weeks after which a forecast counts half in how wide the next have to be."""
+SEASON_PRIOR = 8.0
+"""Outcomes that a season is held back by: they may differ by a third."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ def roll(event: int, said: Sums, known: Mapping[int, Counts]) -> dict[int, Forec
         total, complete = known[origin].total[event], known[origin].complete[:, event]
         season = _season(plain, total, complete, origin)
         raised = expected.times(season)
-        found[origin] = Forecast(origin, raised, season, *_spreads(found, total, complete, origin, len(season)))
+        found[origin] = Forecast(origin, raised, season, *_spreads(found, total, complete, origin, season))
     return found
 
 
@@ -65,7 +68,7 @@ def _season(plain: Mapping[int, Means], total: Floats, complete: Floats, origin:
         for h in range(ahead):
             week, place = before + moved + h, h + moved + 1
             if 0 <= place < ahead + 2 and week < origin:
-                seen[place] += total[week] / max(complete[week], 1e-9)
+                seen[place] += total[week] / max(complete[week], _TINY)
                 due[place] += then.total[h]
     around = np.array([1.0, 1.0, 1.0])
     seen, due = np.convolve(seen, around, "valid") / 3, np.convolve(due, around, "valid") / 3
@@ -74,21 +77,43 @@ def _season(plain: Mapping[int, Means], total: Floats, complete: Floats, origin:
 
 
 def _spreads(
-    found: Mapping[int, Forecast], total: Floats, complete: Floats, origin: int, ahead: int
-) -> tuple[Floats, float]:
-    """The spread of each week ahead and of their sum, from the forecasts whose weeks are over."""
+    found: Mapping[int, Forecast], total: Floats, complete: Floats, origin: int, season: Floats
+) -> tuple[Floats, float]:  # fmt: skip
+    """The spread of each week ahead and of their sum, from the forecasts whose weeks are over.
+
+    Where there is a season, those that were made without one say only what is usual.
+    """
+    ahead, seasoned = len(season), _seasoned(season)
     rows = [
-        (origin - one.origin, h, one.means.total[h], total[one.origin + h] / max(complete[one.origin + h], 1e-9))
+        (
+            origin - one.origin,
+            _seasoned(one.season),
+            h,
+            one.means.total[h],
+            total[one.origin + h] / max(complete[one.origin + h], _TINY),
+        )
         for one in found.values()
         for h in range(min(ahead, origin - one.origin))
     ]
+    age, like, distance, mean, seen = np.array(rows, dtype=np.float64).reshape(-1, 5).T
+    weight = fading(age, FORGOTTEN) / ahead  # the weeks of one forecast are wrong together
+    usual = spread(mean, seen, weight)
+    weight = weight * (like >= seasoned)
+    each = [spread(mean[at], seen[at], weight[at], usual) for at in (distance == h for h in range(ahead))]
     whole = [
-        (origin - one.origin, one.means.total.sum(), total[one.origin : one.origin + ahead].sum())
+        (
+            origin - one.origin,
+            _seasoned(one.season),
+            one.means.total.sum(),
+            (total / np.maximum(complete, _TINY))[one.origin : one.origin + ahead].sum(),
+        )
         for one in found.values()
         if one.origin + ahead <= origin
     ]
-    age, _, mean, seen = np.array(rows, dtype=np.float64).reshape(-1, 4).T
-    weight = 0.5 ** (age / (2 * HALF_LIFE)) / ahead  # the weeks of one forecast are wrong together
-    each = np.full(ahead, spread(mean, seen, weight))
-    age, mean, seen = np.array(whole, dtype=np.float64).reshape(-1, 3).T
-    return each, spread(mean, seen, 0.5 ** (age / (2 * HALF_LIFE)) / ahead)
+    age, like, mean, seen = np.array(whole, dtype=np.float64).reshape(-1, 4).T
+    weight = fading(age, FORGOTTEN) / ahead
+    return np.array(each), spread(mean, seen, weight * (like >= seasoned), spread(mean, seen, weight))
+
+
+def _seasoned(season: Floats) -> bool:
+    return bool((season != 1.0).any())

@@ -10,15 +10,15 @@ from scipy.stats import nbinom
 from data.forecast_report import COVERED
 from data.log import Floats
 
-USUAL = 0.02
-"""A spread before anything is known: means are wrong by a seventh."""
-PRIOR = 8.0
-"""Forecasts that it counts for."""
+USUAL = 0.05
+"""A spread before anything is known: means are wrong by a fifth."""
+FORECASTS = 1.0
+"""So many forecasts it counts for."""
 LEAST = 1e-6  # below it the count is Poisson in all but name; the distribution needs a spread above 0
 
 
-def spread(mean: Floats, seen: Floats, weight: Floats) -> float:
-    """The spread of (n,) forecasts, by moments, held back towards `USUAL`.
+def spread(mean: Floats, seen: Floats, weight: Floats, usual: float | None = None) -> float:
+    """The spread of (n,) forecasts, by moments, held back towards what is usual (`USUAL`).
 
     mean, seen : what was expected, what came
     weight     : how much each counts
@@ -29,7 +29,8 @@ def spread(mean: Floats, seen: Floats, weight: Floats) -> float:
     whole = float(weight.sum())
     square = float((weight * mean**2).sum()) / whole if whole > 0 else 1.0
     beyond = float((weight * ((seen - mean) ** 2 - mean)).sum())
-    found = (PRIOR * USUAL * square + beyond) / max((PRIOR + whole) * square, 1e-12)
+    held = USUAL if usual is None else usual
+    found = (FORECASTS * held * square + beyond) / max((FORECASTS + whole) * square, 1e-12)
     return max(found, LEAST)
 
 

@@ -69,7 +69,7 @@ class Weeks:
     @property
     def ahead(self) -> int:
         """How many weeks ahead the steps tell of."""
-        return self.steps.chance.shape[2]
+        return int(self.steps.chance.shape[2])
 
 
 def weekly_steps(

@@ -2,7 +2,8 @@
 
 from typing import Any
 
+from serving.page_forecast import FORECAST
 from serving.page_journey import JOURNEY
 from serving.report_page import ReportPage
 
-REPORTS: tuple[ReportPage[Any], ...] = (JOURNEY,)
+REPORTS: tuple[ReportPage[Any], ...] = (JOURNEY, FORECAST)

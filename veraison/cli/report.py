@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from veraison.cli import report_journey
+from veraison.cli import report_forecast, report_journey
 from veraison.cli.common import (
     LanguageOption,
     Place,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     report_journey.register(report)
+    report_forecast.register(report)
     app.add_typer(report, name="report")
 
 
