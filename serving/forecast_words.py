@@ -174,26 +174,20 @@ def portions(found: tuple[Portion, ...], title: str, words: Words, report: Forec
 def backtest(found: Backtest, words: Words) -> dict[str, Any]:
     """The look back: what was tried, and a line for each distance."""
     rules = found.whole.rules
-    who = (
-        words("The model that serves made them, at moments after its training")
-        if found.model == "champion"
-        else words("A model trained for this look back on what was known before %(moment)s made them",
-                   moment=words.date(parse_instant(found.trained)))
-    )  # fmt: skip
-    made = words.many(
-        "%(who)s: %(count)s forecast, from %(first)s to %(last)s.",
-        "%(who)s: %(count)s forecasts, one a week, from %(first)s to %(last)s.",
-        found.origins,
-        who=who,
-        first=week_name(found.first, words),
-        last=week_name(found.last, words),
-    )
-    sums = "" if found.sums is None else words(
-        "Of the sums over all weeks the range held %(share)s", share=words.percent(found.sums)
-    ) + (
-        "" if found.sources is None else words(", of those of single sources %(share)s",
-                                               share=words.percent(found.sources))
-    ) + "."  # fmt: skip
+    span = {"first": week_name(found.first, words), "last": week_name(found.last, words)}
+    made = words.many("Made at the start of one week.", "Made at the start of %(count)s weeks in a row.", found.origins)
+    made += " " + words("The first is that of %(first)s, the last that of %(last)s.", **span)
+    if found.model == "champion":
+        made += " " + words("The model that serves made them: it had learned before.")
+    else:
+        until = words.date(parse_instant(found.trained))
+        made += " " + words("A model made them that was trained for this only, on what was known before %(until)s.",
+                            until=until)  # fmt: skip
+    sums = ""
+    if found.sums is not None:
+        sums = words("The range held %(share)s of the sums over all weeks.", share=words.percent(found.sums))
+    if found.sources is not None:
+        sums += " " + words("Of those of single sources it held %(share)s.", share=words.percent(found.sources))
     head = (
         words("Weeks tried"), words("Held by the range"), words("Came a week"), words("Expected a week"),
         words("Off by, on average"), *(words(_RULES[one.rule]) for one in rules),
