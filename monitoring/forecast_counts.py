@@ -45,7 +45,7 @@ class Counts:
         weeks, ahead = self.stock.shape[1:]
         found = np.zeros((weeks, ahead))
         for h in range(ahead):
-            seen = weeks - h
+            seen = max(weeks - h, 0)
             found[:seen, h] = self.total[event, h:] - self.stock[event, :seen, h]
             for j in range(h + 1):
                 found[:seen, h] -= self.newcomers[event, j : j + seen, h - j]

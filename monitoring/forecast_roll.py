@@ -83,36 +83,20 @@ def _spreads(
 
     Where there is a season, those that were made without one say only what is usual.
     """
-    ahead, seasoned = len(season), _seasoned(season)
-    rows = [
-        (
-            origin - one.origin,
-            _seasoned(one.season),
-            h,
-            one.means.total[h],
-            total[one.origin + h] / max(complete[one.origin + h], _TINY),
-        )
-        for one in found.values()
-        for h in range(min(ahead, origin - one.origin))
-    ]
-    age, like, distance, mean, seen = np.array(rows, dtype=np.float64).reshape(-1, 5).T
-    weight = fading(age, FORGOTTEN) / ahead  # the weeks of one forecast are wrong together
-    usual = spread(mean, seen, weight)
-    weight = weight * (like >= seasoned)
-    each = [spread(mean[at], seen[at], weight[at], usual) for at in (distance == h for h in range(ahead))]
-    whole = [
-        (
-            origin - one.origin,
-            _seasoned(one.season),
-            one.means.total.sum(),
-            (total / np.maximum(complete, _TINY))[one.origin : one.origin + ahead].sum(),
-        )
-        for one in found.values()
-        if one.origin + ahead <= origin
-    ]
-    age, like, mean, seen = np.array(whole, dtype=np.float64).reshape(-1, 4).T
-    weight = fading(age, FORGOTTEN) / ahead
-    return np.array(each), spread(mean, seen, weight * (like >= seasoned), spread(mean, seen, weight))
+    ahead, count = len(season), len(found)
+    came = total / np.maximum(complete, _TINY)
+    first = np.array(list(found), dtype=np.int64)
+    mean = np.array([one.means.total for one in found.values()]).reshape(count, ahead)
+    like = np.array([_seasoned(one.season) >= _seasoned(season) for one in found.values()], dtype=np.float64)
+    week = first[:, None] + np.arange(ahead)
+    seen = came[np.minimum(week, len(came) - 1)]
+    weight = fading(origin - first, FORGOTTEN) / ahead  # the weeks of one forecast are wrong together
+    over = weight[:, None] * (week < origin)
+    usual = spread(mean.ravel(), seen.ravel(), over.ravel())
+    each = [spread(mean[:, h], seen[:, h], over[:, h] * like, usual) for h in range(ahead)]
+    past = first + ahead <= origin
+    sums = mean[past].sum(axis=1), seen[past].sum(axis=1), weight[past]
+    return np.array(each), spread(sums[0], sums[1], sums[2] * like[past], spread(*sums))
 
 
 def _seasoned(season: Floats) -> bool:
