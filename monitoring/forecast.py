@@ -10,17 +10,16 @@ import numpy as np
 from data.events import isoformat
 from data.forecast_report import Bounds, ForecastReport, Outlook, Portion, WeekAhead, WeekPast
 from data.log import EventLog, Floats, Ints
-from monitoring.forecast_backtest import Say, Tried, backtest, tried, twin
+from monitoring.forecast_backtest import Say, Tried, backtest, begins, tried, twin
 from monitoring.forecast_counts import EVENTS, Counts, People, people
 from monitoring.forecast_groups import Groups, grouped, texts_of, told_apart
 from monitoring.forecast_means import RECENT, fading
-from monitoring.forecast_roll import FIRST, Forecast
+from monitoring.forecast_roll import Forecast
 from monitoring.forecast_spread import bounds
 from monitoring.forecast_steps import Weeks
 from monitoring.weeks import WEEK
 from training.bundle import Bundle
 from training.fit import fit, training_set
-from veraison.errors import VeraisonError
 from veraison.playbook import Playbook
 
 SHOWN = 26
@@ -37,17 +36,13 @@ def forecast(
     ahead    : weeks, in [1; 26]
     Raises   : VeraisonError where fewer than four whole weeks are known
     """
+    begins(log, as_of)  # says what is missing before anything is trained
     if champion.known_until > as_of:
         say(f"training a model on what was known before {isoformat(as_of)}: the champion knows what came later")
         data = training_set(log, playbook, before=as_of)
         champion = fit(data, playbook, before=as_of, threads=threads, interval=False)
     say("summing the curves of all open leads, week by week")
     now = tried(log, champion, playbook, until=as_of, ahead=ahead, threads=threads)
-    if now is None:
-        raise VeraisonError(
-            f"too little is known before {isoformat(as_of)} to forecast: {FIRST} whole weeks are needed; "
-            "ingest more history, or wait"
-        )
     looked_back = twin(log, champion, playbook, now, threads=threads, say=say)
     everybody = people(log, playbook, now.weeks.origin)
     events = EVENTS[: 2 if playbook.has_readiness else 1]

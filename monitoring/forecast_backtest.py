@@ -21,10 +21,10 @@ from monitoring.forecast_means import Sums, sums
 from monitoring.forecast_roll import FIRST, YEAR, Forecast, roll
 from monitoring.forecast_spread import bounds
 from monitoring.forecast_steps import Weeks, weekly_steps
-from monitoring.weeks import WEEK
+from monitoring.weeks import WEEK, mondays
 from training.bundle import Bundle
 from training.fit import fit, training_set
-from veraison.errors import TrainingError
+from veraison.errors import TrainingError, VeraisonError
 from veraison.playbook import Playbook
 
 Say = Callable[[str], None]
@@ -56,18 +56,25 @@ class Tried:
 def tried(
     log: EventLog, bundle: Bundle, playbook: Playbook, *, until: int, ahead: int, threads: int = 2,
     model: Model = "champion",
-) -> Tried | None:  # fmt: skip
-    """Forecast at the start of every week until a moment; None where too few are over."""
-    known_since = log.known[log.known < until]
-    if not len(known_since):
-        return None
-    since = max(int(known_since.min()) - WEEK, until - (LOOK_BACK + 1) * WEEK)
+) -> Tried:  # fmt: skip
+    """Forecast at the start of every week until a moment; VeraisonError where too few are over."""
+    since = begins(log, until)
     weeks = weekly_steps(log, bundle, playbook, since=since, until=until, ahead=ahead, threads=threads)
-    if len(weeks.starts) <= FIRST:
-        return None
     known = {place: counts(log, playbook, weeks, int(weeks.starts[place])) for place in range(FIRST, len(weeks.starts))}
     said = sums(weeks)
     return Tried(model, bundle, weeks, said, known, (roll(0, said, known), roll(1, said, known)))
+
+
+def begins(log: EventLog, until: int) -> int:
+    """From when on weeks are summed that end by a moment, microseconds UTC; VeraisonError where too few are over."""
+    known = log.known[log.known < until]
+    since = max(int(known.min(initial=until)) - WEEK, until - (LOOK_BACK + 1) * WEEK)
+    if len(mondays(since, until + WEEK)) <= FIRST:
+        raise VeraisonError(
+            f"too little is known before {isoformat(until)} to forecast: {FIRST} whole weeks are needed; "
+            "ingest more history, or wait"
+        )
+    return since
 
 
 def twin(

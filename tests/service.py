@@ -24,6 +24,7 @@ from fastapi import FastAPI
 
 from data import scorelog
 from data.events import MICROS_PER_DAY
+from data.forecast_report import ForecastReport
 from data.journey_report import JourneyReport
 from data.log import EventLog
 from data.parse import parse_event
@@ -37,6 +38,7 @@ from serving.scorer import score
 from serving.settings import AccessSettings
 from serving.verdicts import Journal
 from serving.wire import Protocol
+from tests import forecasts
 from tests.support import ROOT
 from training.bundle import Bundle
 from training.fit import fit, training_set
@@ -146,6 +148,13 @@ def log_scores(service: Door, lead_ids: list[str], *, days: float) -> None:
 def write_journey(service: Door, playbook: Playbook | None = None) -> JourneyReport:
     """The report of the journey in the workspace's folder, as `veraison report journey` leaves it, at the clock."""
     report = journey(service.log(), playbook or service.market.playbook, service.clock[0])
+    report.write(service.market.workspace.reports)
+    return report
+
+
+def write_forecast(service: Door) -> ForecastReport:
+    """A report of the weeks to come in the workspace's folder, as `veraison report forecast` leaves one, at the clock."""
+    report = forecasts.report(now=service.clock[0])
     report.write(service.market.workspace.reports)
     return report
 

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse
 from serving import people
 from tests.browser.windows import DESK, PHONE, no_overflow
 from tests.journals import story, write_journal
-from tests.service import Door, door, in_thread, log_scores, market, write_journey
+from tests.service import Door, door, in_thread, log_scores, market, write_forecast, write_journey
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PASSWORD = "a long enough password"
@@ -28,6 +28,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
             log_scores(opened, leads, days=days)
         write_journal(opened.market.workspace.reports, story(opened.clock[0]))
         write_journey(opened)
+        write_forecast(opened)
         yield opened
 
 
@@ -57,6 +58,7 @@ def addresses(service: Door) -> dict[str, str]:
         "monitoring": "/monitoring",
         "the reports": "/reports",
         "the journey": "/journey",
+        "the forecast": "/forecast",
         "the card": link.removeprefix(str(service.client.base_url).rstrip("/")),
         "no card": "/leads/never/card",
         "a problem": "/leads/never",
@@ -67,7 +69,7 @@ def addresses(service: Door) -> dict[str, str]:
 
 PAGES = (
     "leads", "today", "a lead", "a lead that was won", "a lead that was merged", "the record", "a model's record",
-    "monitoring", "the journey", "the card", "no card", "a problem", "the login", "the reference",
+    "monitoring", "the journey", "the forecast", "the card", "no card", "a problem", "the login", "the reference",
 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from serving import keys, people
 from tests.journals import story, write_journal
-from tests.service import Door, door, log_scores, market, write_journey
+from tests.service import Door, door, log_scores, market, write_forecast, write_journey
 
 TRACK = {"type": "track", "messageId": "t", "userId": "T1", "event": "Pricing Page Viewed"}
 KINDS = ("track", "identify", "page", "screen", "group", "alias")
@@ -45,6 +45,8 @@ TABLE: dict[tuple[str, str], str] = {
     ("GET", "/reports"): "page",
     ("GET", "/journey"): "page",
     **{("GET", f"/journey/{name}.svg"): "page" for name in ("flow", "time")},
+    ("GET", "/forecast"): "page",
+    **{("GET", f"/forecast/{name}.svg"): "page" for name in ("sales", "ready")},
     ("GET", "/monitoring"): "page",
     **{("GET", f"/monitoring/{name}"): "page" for name in PARTS_OF_MONITORING},
     ("GET", "/login"): "open",
@@ -82,6 +84,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory):
         store = opened.store
         write_journal(opened.market.workspace.reports, story(opened.clock[0]))
         write_journey(opened)
+        write_forecast(opened)
         opened.keys["revoked"] = keys.create(store, "revoked", ["admin"], now=1)
         keys.revoke(store, "revoked", now=2)
         opened.keys["ended"] = keys.create(store, "ended", ["admin"], now=1, until=3)
@@ -290,8 +293,9 @@ def test_of_scores_by_id_another_sellers_are_unknown(guarded: Door):
 
 @pytest.mark.parametrize(("method", "path"), WHOLE)
 def test_lists_are_of_the_own_leads_and_of_nobodys(guarded: Door, anne: httpx.Client, method: str, path: str):
-    sums = ("/v1/record", "/record", "/record/chart.svg", "/v1/monitoring", "/monitoring", "/reports", "/journey")
-    if path in ("/v1/status", "/v1/score", "/", "/today", *sums) or path.startswith(("/monitoring/", "/journey/")):
+    sums = ("/v1/record", "/record", "/record/chart.svg", "/v1/monitoring", "/monitoring", "/reports")
+    reports = ("/journey", "/forecast")
+    if path in ("/v1/status", "/v1/score", "/", "/today", *sums) or path.startswith(("/monitoring/", *reports)):
         return  # no list; the test above; a seller's front page: tests/serving/test_today.py; sums, without names
     address = f"{path}?limit=1000"
     of_key = guarded.client.request(method, address, headers=authorization(guarded.keys["anne"]))
