@@ -153,7 +153,7 @@ def write_journey(service: Door, playbook: Playbook | None = None) -> JourneyRep
 
 
 def write_forecast(service: Door) -> ForecastReport:
-    """A report of the weeks to come in the workspace's folder, as `veraison report forecast` leaves one, at the clock."""
+    """A forecast in the workspace's folder, as `veraison report forecast` leaves one, at the clock."""
     report = forecasts.report(now=service.clock[0])
     report.write(service.market.workspace.reports)
     return report

@@ -100,8 +100,8 @@ def test_the_report_stands_alone_and_names_with_markup_are_text():
 def test_how_far_it_can_be_trusted_is_one_or_two_sentences():
     english, french = Words("en"), Words("fr")
     assert trust(backtest(), english) == (
-        "Such forecasts, made in the past with what was known then: the range held 81% of 208 weeks (meant are 80%), and "
-        "the forecast was off by 3.8 a week on average; the best simple rule, the mean of 4 weeks, by 4.2."
+        "Such forecasts, made in the past with what was known then: the range held 81% of 208 weeks (meant are 80%), "
+        "and the forecast was off by 3.8 a week on average; the best simple rule, the mean of 4 weeks, by 4.2."
     )
     assert trust(backtest(3), english).endswith("That is from 3 forecasts only: too few to rely on.")
     assert trust(None, english).startswith("How good such a forecast is, is not known yet")

@@ -49,6 +49,8 @@ def test_it_writes_the_page_and_what_the_service_shows_and_says_the_sum_first(fi
 
 def test_in_french_elsewhere_as_json_and_of_the_past(firm: Market, capsys: Any):
     at = NOW - 20 * MICROS_PER_DAY
+    text = firm.workspace.playbook.read_text(encoding="utf-8") + "\n[training]\nmin_conversions = 10\n"
+    firm.workspace.playbook.write_text(text, encoding="utf-8")
     path = firm.workspace.root / "new" / "quarter.html"
     ran("--weeks", "2", "--lang", "fr", "--out", str(path), "--json", "--as-of", isoformat(at))
     found = ForecastReport.model_validate(json.loads(capsys.readouterr().out))
