@@ -15,7 +15,7 @@ export OMP_WAIT_POLICY := PASSIVE
 export UV_PYTHON_DOWNLOADS := never
 
 .PHONY: help setup demo test lint texts screenshots docs notebooks faults clean \
-	bench-features bench-explain bench-quality bench-oracle bench-train bench-serving bench-monitoring bench-renewals bench-estimates bench-guard bench-contract bench-scored
+	bench-features bench-explain bench-quality bench-oracle bench-train bench-serving bench-monitoring bench-renewals bench-estimates bench-guard bench-contract bench-scored bench-forecast
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -92,6 +92,9 @@ bench-contract: $(STAMP) ## promises of the contract beside what came, and wins 
 
 bench-scored: $(STAMP) ## a run of monitoring with 1,000,000 logged scores of 60 features: time and memory; ARGS="--leads 5000 --scores 20000" for less
 	@$(BIN)/python -m benchmarks.scored $(ARGS)
+
+bench-forecast: $(STAMP) ## forecasts of weeks on simulated markets and on bpic2012, beside rules without a model; ARGS="--seeds 1" for less
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.forecast $(ARGS)
 
 faults: $(STAMP) ## kill -9 of the real service under ingestion, 50 rounds: nothing acknowledged is lost; ROUNDS=10 for less
 	@VERAISON_FAULT_ROUNDS=$(or $(ROUNDS),50) $(BIN)/pytest -q -p no:xdist tests/faults/test_serve_killed.py

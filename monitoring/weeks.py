@@ -5,6 +5,7 @@ of the week. Scores show what was known at their moment, whatever is known later
 judged again and again.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -92,7 +93,7 @@ def weekly(log: EventLog, champion: Bundle, playbook: Playbook, *, since: int, u
     since, until : microseconds UTC
     """
     starts = mondays(since, until)
-    pairs = _pairs(log, playbook, starts)
+    pairs = open_pairs(log, playbook, starts, most=MOST_LEADS)
     features = compute.batch(log, champion.feature_set, pairs.lead, pairs.as_of, pairs.started, threads=threads)
     left = (starts[pairs.week] + WEEK - pairs.as_of) / MICROS_PER_DAY
     chance = _chances(champion, features, pairs.as_of, left, threads)
@@ -106,15 +107,22 @@ def weekly(log: EventLog, champion: Bundle, playbook: Playbook, *, since: int, u
 
 def _chances(champion: Bundle, features: Floats, as_of: Ints, left: Floats, threads: int) -> Floats:
     """(n, 2) chances to convert, to become ready, within `left` days of each moment, at the levels known by then."""
+    found = np.empty((len(features), 2))
+    for mine, conversion, readiness in hazards_then(champion, features, as_of, threads):
+        found[mine] = np.stack([within(*conversion, left[mine]), within(*readiness, left[mine])], axis=1)
+    return found
+
+
+def hazards_then(
+    champion: Bundle, features: Floats, as_of: Ints, threads: int
+) -> Iterator[tuple[Ints, tuple[Floats, Floats], tuple[Floats, Floats]]]:
+    """Rows, and their hazards of conversion and of readiness (`Bundle.hazards`), at the levels known by each moment."""
     known = sorted({one.learned for one in champion.levels})
     turn = np.searchsorted(known, as_of, side="right")
-    found = np.empty((len(features), 2))
     for count in range(len(known) + 1):
         mine = np.flatnonzero(turn == count)
         levels = tuple(one for one in champion.levels if one.learned in known[:count])
-        conversion, readiness = replace(champion, levels=levels).hazards(features[mine], threads)
-        found[mine] = np.stack([within(*conversion, left[mine]), within(*readiness, left[mine])], axis=1)
-    return found
+        yield mine, *replace(champion, levels=levels).hazards(features[mine], threads)
 
 
 def within(edges: Floats, cumulative: Floats, days: Floats) -> Floats:
@@ -191,7 +199,9 @@ def known_by(delay: Ints, room: Ints, after: Floats) -> Floats:
 
 
 @dataclass(frozen=True)
-class _Pairs:
+class Pairs:
+    """(n,) leads in weeks: those open at the start of a week, as known then, and newcomers when they came."""
+
     week: Ints
     lead: Ints
     as_of: Ints
@@ -200,11 +210,11 @@ class _Pairs:
     ready: Bools
 
 
-def _pairs(log: EventLog, playbook: Playbook, starts: Ints) -> _Pairs:
-    """Leads that are open at the start of a week, or come in it."""
+def open_pairs(log: EventLog, playbook: Playbook, starts: Ints, *, most: int | None = None) -> Pairs:
+    """Leads that are open at the start of a week, or come in it; of more than `most` so many, by chance."""
     everyone = np.arange(len(log.leads), dtype=np.int64)
-    if len(everyone) > MOST_LEADS:
-        chosen = np.random.default_rng(playbook.training.seed).choice(everyone, MOST_LEADS, replace=False)
+    if most is not None and len(everyone) > most:
+        chosen = np.random.default_rng(playbook.training.seed).choice(everyone, most, replace=False)
         everyone = np.sort(chosen).astype(np.int64)
     end = int(starts[-1]) + WEEK if len(starts) else 0
     born = standing(log, playbook.journey, everyone, np.full(len(everyone), end)).started_known
@@ -221,7 +231,7 @@ def _pairs(log: EventLog, playbook: Playbook, starts: Ints) -> _Pairs:
     as_of = np.maximum(starts[week], birth + MINUTE)
     then = standing(log, playbook.journey, lead, as_of)
     kept = (then.status == Status.scored) & (as_of < starts[week] + WEEK)
-    return _Pairs(
+    return Pairs(
         week=week[kept],
         lead=lead[kept],
         as_of=as_of[kept],

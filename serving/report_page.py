@@ -6,9 +6,10 @@ What a page shows was measured by a command (data.reports) and is as of its mome
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import APIRouter, Depends, Request
+from fastapi import Path as PathParameter
 from markupsafe import Markup
 from starlette.responses import Response
 
@@ -25,6 +26,9 @@ from veraison.answers import Reports, WholeReport
 from veraison.errors import VeraisonError
 
 R = TypeVar("R", bound=Report)
+ReportName = Annotated[
+    str, PathParameter(description="The report, as the list of them names it.", examples=["journey"])
+]
 
 
 @dataclass(frozen=True)
@@ -150,7 +154,7 @@ def api(shown: tuple[ReportPage[Any], ...], journal: Journal, access: Access) ->
         "/reports/{name}", responses=answers(WholeReport) | PROBLEMS | NO_REPORT, operation_id="report",
         openapi_extra=asks("read", "service"), summary="One report",
     )  # fmt: skip
-    def report(name: str) -> JSON:
+    def report(name: ReportName) -> JSON:
         """One report as it was measured last."""
         if name not in every:
             raise Problem(404, "unknown-report", f"there is no report {name!r}; there are {', '.join(every)}")

@@ -10,9 +10,10 @@ from PIL import Image
 
 from tests.browser.windows import DESK, PHONE, browser
 from tests.journals import story, write_journal
-from tests.service import Door, door, firm, log_scores, write_journey
+from tests.reports import write_journey
+from tests.service import Door, door, firm, log_scores
 from tests.support import ROOT
-from veraison.cli import report, report_journey
+from veraison.cli import report
 
 FOLDER = ROOT / "docs" / "images"
 MOST = 150_000
@@ -68,7 +69,7 @@ def taken(service: Door) -> Iterator[tuple[str, bytes]]:
     month = service.market.workspace.root / "month.html"
     report.model(out_file=month, lang="en", workspace=service.market.workspace.root)
     journey = service.market.workspace.root / "journey.html"
-    report_journey.journey(out_file=journey, lang="fr", workspace=service.market.workspace.root)
+    report.journey(out_file=journey, lang="fr", workspace=service.market.workspace.root)
     known = {"lead": best, "card": f"/leads/{card}", "month": month.as_uri(), "journey": journey.as_uri()}
     with browser() as chromium:
         for name, (path, size, locale) in SCREENS.items():

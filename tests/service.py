@@ -13,8 +13,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,25 +22,14 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
-from data import contract_lines, scorelog
-from data.contract_report import ContractReport
-from data.costs import Cost
-from data.events import MICROS_PER_DAY, isoformat
-from data.families_report import FamiliesReport
-from data.journey_report import JourneyReport
+from data import scorelog
+from data.events import MICROS_PER_DAY
 from data.log import EventLog
-from data.money_report import MoneyReport
 from data.parse import parse_event
 from data.simulator import simulate
 from data.store import Store
-from monitoring.contract import contract
-from monitoring.families import families as measured
-from monitoring.journey import journey
-from monitoring.money import money
 from serving import keys
 from serving.app import create_app
-from serving.decisions import least_score
-from serving.families import chances, families
 from serving.models import FOLDER, POINTER, ModelHolder
 from serving.scorer import score
 from serving.settings import AccessSettings
@@ -51,7 +39,6 @@ from tests.support import ROOT
 from training.bundle import Bundle
 from training.fit import fit, training_set
 from veraison.playbook import Playbook
-from veraison.playbook_contract import Contract
 from veraison.playbook_file import load_playbook
 from veraison.settings import Workspace
 
@@ -152,55 +139,6 @@ def log_scores(service: Door, lead_ids: list[str], *, days: float) -> None:
     as_of = service.clock[0] - round(days * MICROS_PER_DAY)
     scores = score(service.market.bundle, service.log(), lead_ids, [as_of] * len(lead_ids))
     scorelog.append(service.store, (one for one in scores.to_log(as_of) if one.vector is not None))
-
-
-def write_journey(service: Door, playbook: Playbook | None = None) -> JourneyReport:
-    """The report of the journey in the workspace's folder, as `veraison report journey` leaves it, at the clock."""
-    report = journey(service.log(), playbook or service.market.playbook, service.clock[0])
-    report.write(service.market.workspace.reports)
-    return report
-
-
-def write_families(service: Door) -> FamiliesReport:
-    """The report of the families in the workspace's folder, as `veraison report families` leaves it, at the clock."""
-    log, at, book = service.log(), service.clock[0], service.market.playbook
-    scores = score(service.market.bundle, log, log.leads, [at] * len(log.leads))
-    found, _ = families(service.store, log, book, log.leads, at, scores, least_score(book))
-    report = measured(log, book, found, chances(scores)[1])
-    report.write(service.market.workspace.reports)
-    return report
-
-
-def contracted(playbook: Playbook, **terms: Any) -> Playbook:
-    """The same playbook with a contract: two sellers, three leads a week each."""
-    told = {"sellers": 2, "leads_per_week": 3, "precision": 0.05} | terms
-    return playbook.model_copy(update={"contract": Contract.model_validate(told)})
-
-
-def earlier(bundle: Bundle, days: int, now: int) -> Bundle:
-    """The same model as if it had learned so many days ago: of a small market, weeks that it can be judged by."""
-    facts = bundle.facts | {"as_of": isoformat(now - days * MICROS_PER_DAY)}
-    return replace(bundle, facts=facts, saved_as=bundle.version)
-
-
-def write_contract(service: Door, days: int = 90, **terms: Any) -> ContractReport:
-    """The report of a contract in the workspace's folder, as `veraison report contract` leaves it, at the clock."""
-    now, book = service.clock[0], contracted(service.market.playbook, **terms)
-    with service.market.store() as store:
-        found = contract(store.scan(), book, earlier(service.market.bundle, days, now), as_of=now, bodies=store.bodies)
-    found.report.write(service.market.workspace.reports)
-    contract_lines.append(service.market.workspace.reports, found.fresh)
-    return found.report
-
-
-def write_money(service: Door) -> MoneyReport:
-    """The report of sources and money, as `veraison report money` leaves it, at the clock, with some costs."""
-    costs = [Cost("Trade Fair", date(2025, 1, 1), date(2025, 3, 31), 9_000_000_000)]
-    costs += [Cost("Paid Search", date(2025, 1, 1), date(2025, 12, 31), 21_000_000_000)]
-    market = service.market
-    report = money(service.log(), market.playbook, costs, market.bundle, service.clock[0])
-    report.write(market.workspace.reports)
-    return report
 
 
 @contextmanager

@@ -13,18 +13,8 @@ from starlette.responses import HTMLResponse
 from serving import people
 from tests.browser.windows import DESK, PHONE, no_overflow
 from tests.journals import story, write_journal
-from tests.maturities import REPORT
-from tests.service import (
-    Door,
-    door,
-    in_thread,
-    log_scores,
-    market,
-    write_contract,
-    write_families,
-    write_journey,
-    write_money,
-)  # fmt: skip
+from tests.reports import write_reports
+from tests.service import Door, door, in_thread, log_scores, market
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PASSWORD = "a long enough password"
@@ -38,11 +28,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
         for days in (60, 45, 14, 7):
             log_scores(opened, leads, days=days)
         write_journal(opened.market.workspace.reports, story(opened.clock[0]))
-        write_journey(opened)
-        write_families(opened)
-        write_contract(opened)
-        REPORT.write(opened.market.workspace.reports)
-        write_money(opened)
+        write_reports(opened)
         yield opened
 
 
@@ -77,6 +63,7 @@ def addresses(service: Door) -> dict[str, str]:
         "the contract": "/contract",
         "rules and score": "/maturity",
         "the money": "/money",
+        "the forecast": "/forecast",
         "the card": link.removeprefix(str(service.client.base_url).rstrip("/")),
         "no card": "/leads/never/card",
         "a problem": "/leads/never",
@@ -88,7 +75,7 @@ def addresses(service: Door) -> dict[str, str]:
 PAGES = (
     "leads", "today", "a lead", "a lead that was won", "a lead that was merged", "the record", "a model's record",
     "monitoring", "the reports", "the journey", "rules and score", "the contract", "the families", "the forgotten",
-    "the money", "the card", "no card", "a problem", "the login", "the reference",
+    "the money", "the forecast", "the card", "no card", "a problem", "the login", "the reference",
 )  # fmt: skip
 
 

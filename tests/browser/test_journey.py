@@ -10,7 +10,8 @@ from serving.page_journey import JOURNEY
 from serving.translations import Words
 from tests.browser.test_accessible import broken
 from tests.browser.windows import CONTRASTS, DESK, PHONE, no_overflow
-from tests.service import Door, door, firm, write_journey
+from tests.reports import write_journey
+from tests.service import Door, door, firm
 
 
 @pytest.fixture(scope="module")

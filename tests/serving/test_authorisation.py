@@ -15,17 +15,8 @@ import pytest
 
 from serving import keys, people
 from tests.journals import story, write_journal
-from tests.maturities import REPORT
-from tests.service import (
-    Door,
-    door,
-    log_scores,
-    market,
-    write_contract,
-    write_families,
-    write_journey,
-    write_money,
-)  # fmt: skip
+from tests.reports import write_reports
+from tests.service import Door, door, log_scores, market
 from veraison.playbook_routes import Route
 
 TRACK = {"type": "track", "messageId": "t", "userId": "T1", "event": "Pricing Page Viewed"}
@@ -70,6 +61,8 @@ TABLE: dict[tuple[str, str], str] = {
     **{("GET", f"/maturity/{name}.svg"): "page" for name in ("share", "weeks")},
     ("GET", "/money"): "page",
     **{("GET", f"/money/{name}.svg"): "page" for name in ("sources", "touches")},
+    ("GET", "/forecast"): "page",
+    **{("GET", f"/forecast/{name}.svg"): "page" for name in ("sales", "ready")},
     ("GET", "/monitoring"): "page",
     **{("GET", f"/monitoring/{name}"): "page" for name in PARTS_OF_MONITORING},
     ("GET", "/login"): "open",
@@ -108,11 +101,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory):
     with door(replace(where, playbook=routes), open_pages=False, **OIDC) as opened:
         store = opened.store
         write_journal(opened.market.workspace.reports, story(opened.clock[0]))
-        write_journey(opened)
-        write_families(opened)
-        write_contract(opened)
-        REPORT.write(opened.market.workspace.reports)
-        write_money(opened)
+        write_reports(opened)
         opened.keys["revoked"] = keys.create(store, "revoked", ["admin"], now=1)
         keys.revoke(store, "revoked", now=2)
         opened.keys["ended"] = keys.create(store, "ended", ["admin"], now=1, until=3)

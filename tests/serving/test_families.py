@@ -27,7 +27,8 @@ from serving.translations import Words
 from tests.histories import at, log_of, playbook, track
 from tests.journals import HOSTILE
 from tests.reading import BROWSER, Text
-from tests.service import Door, Market, door, firm, market, write_families
+from tests.reports import write_families
+from tests.service import Door, Market, door, firm, market
 from veraison.answers import Lead, Qualify
 from veraison.playbook import Playbook
 

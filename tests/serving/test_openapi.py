@@ -26,7 +26,8 @@ from schemathesis.specs.openapi.checks import (
 
 from serving import keys
 from serving.formats import MEDIA
-from tests.service import Door, door, market, write_journey
+from tests.reports import write_journey
+from tests.service import Door, door, market
 from veraison.playbook_routes import Route
 
 KINDS = ("track", "identify", "page", "screen", "group", "alias")

@@ -18,7 +18,8 @@ from serving.translations import Words
 from tests.histories import at, log_of, playbook, track
 from tests.journals import HOSTILE
 from tests.reading import BROWSER, Text
-from tests.service import Door, door, firm, market, write_journey
+from tests.reports import write_journey
+from tests.service import Door, door, firm, market
 from veraison.errors import VeraisonError
 
 SVG = "{http://www.w3.org/2000/svg}"

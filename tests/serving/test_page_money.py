@@ -17,7 +17,8 @@ from tests.histories import at, identify, log_of, playbook, track
 from tests.journals import HOSTILE
 from tests.monitoring.test_money import BOOK, COSTS, JANUARY, STORY
 from tests.reading import BROWSER, Text
-from tests.service import Door, door, market, write_money
+from tests.reports import write_money
+from tests.service import Door, door, market
 
 SVG = "{http://www.w3.org/2000/svg}"
 NOTHING = money(log_of(), playbook(), (), None, at(1))

@@ -33,11 +33,6 @@ NEWEST = 8
 """So many weeks are told on the terminal."""
 
 
-def register(report: typer.Typer) -> None:
-    """Add the command of this module."""
-    report.command()(contract)
-
-
 def contract(
     as_of: AsOfOption = None,
     out_file: Annotated[

@@ -37,11 +37,6 @@ COLUMNS = (
 """Of the file of leads."""
 
 
-def register(report: typer.Typer) -> None:
-    """Add the command of this module."""
-    report.command()(families)
-
-
 def families(
     as_of: AsOfOption = None,
     leads: Annotated[

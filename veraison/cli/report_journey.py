@@ -23,11 +23,6 @@ if TYPE_CHECKING:
     from serving.translations import Words
 
 
-def register(report: typer.Typer) -> None:
-    """Add the command of this module."""
-    report.command()(journey)
-
-
 def journey(
     as_of: AsOfOption = None,
     out_file: Annotated[

@@ -27,11 +27,6 @@ if TYPE_CHECKING:
     from veraison.settings import Workspace
 
 
-def register(report: typer.Typer) -> None:
-    """Add the command of this module."""
-    report.command()(maturity)
-
-
 def maturity(
     as_of: AsOfOption = None,
     out_file: Annotated[

@@ -26,11 +26,6 @@ if TYPE_CHECKING:
     from training.bundle import Bundle
 
 
-def register(report: typer.Typer) -> None:
-    """Add the command of this module."""
-    report.command()(money)
-
-
 def money(
     as_of: AsOfOption = None,
     out_file: Annotated[

@@ -16,7 +16,8 @@ import pytest
 from data.events import instant, isoformat
 from data.journey_report import JourneyReport
 from tests.journals import verdict, write_journal
-from tests.service import Door, door, market, write_journey
+from tests.reports import write_journey
+from tests.service import Door, door, market
 from tests.support import ROOT
 from veraison import answers, client
 from veraison.client import AsyncClient, Client, calls

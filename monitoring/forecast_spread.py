@@ -1,0 +1,51 @@
+"""How far counts lie from what was expected of them: intervals as wide as forecasts of the past were wrong.
+
+A count varies by chance even where its mean is known (Poisson), and its mean is not known. Both together are a negative
+binomial count: its variance is ``mean + spread * mean ** 2``. The spread is learned from what was forecast at earlier
+moments, so it holds whatever made them wrong: a model, a season, a price.
+"""
+
+from scipy.stats import nbinom
+
+from data.forecast_report import COVERED
+from data.log import Floats
+
+USUAL = 0.05
+"""A spread before anything is known: means are wrong by a fifth."""
+FORECASTS = 1.0
+"""So many forecasts it counts for."""
+LEAST = 1e-6  # below it the count is Poisson in all but name; the distribution needs a spread above 0
+
+
+def spread(mean: Floats, seen: Floats, weight: Floats, usual: float | None = None) -> float:
+    """The spread of (n,) forecasts, by moments, held back towards what is usual (`USUAL`).
+
+    mean, seen : what was expected, what came
+    weight     : how much each counts
+
+    >>> spread(np.array([100.0] * 50), np.array([80.0, 120.0] * 25), np.ones(50)) > 0.02
+    True
+    """
+    whole = float(weight.sum())
+    square = float((weight * mean**2).sum()) / whole if whole > 0 else 1.0
+    beyond = float((weight * ((seen - mean) ** 2 - mean)).sum())
+    held = USUAL if usual is None else usual
+    found = (FORECASTS * held * square + beyond) / max((FORECASTS + whole) * square, 1e-12)
+    return max(found, LEAST)
+
+
+def bounds(mean: float, spread: float) -> tuple[int, int]:
+    """Whole numbers between which a count lies with a chance as near to 80 % as whole numbers allow.
+
+    mean   : > 0
+    spread : > 0
+
+    >>> bounds(100.0, 1e-6)
+    (87, 112)
+    """
+    size = 1.0 / max(spread, LEAST)
+    count = nbinom(size, size / (size + max(mean, 1e-9)))
+    tail = (1 - COVERED) / 2
+    low, high = int(count.ppf(tail)), int(count.ppf(1 - tail))
+    ends = [(one, other) for one in (low, low + 1) for other in (high - 1, high) if one <= other]
+    return min(ends, key=lambda one: (round(abs(count.cdf(one[1]) - count.cdf(one[0] - 1) - COVERED), 9), one))
