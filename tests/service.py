@@ -169,9 +169,7 @@ def write_contract(service: Door, days: int = 90, **terms: Any) -> ContractRepor
     """The report of a contract in the workspace's folder, as `veraison report contract` leaves it, at the clock."""
     now, book = service.clock[0], contracted(service.market.playbook, **terms)
     with service.market.store() as store:
-        found = contract(
-            store.scan(), book, earlier(service.market.bundle, days, now), as_of=now, bodies=store.bodies
-        )
+        found = contract(store.scan(), book, earlier(service.market.bundle, days, now), as_of=now, bodies=store.bodies)
     found.report.write(service.market.workspace.reports)
     contract_lines.append(service.market.workspace.reports, found.fresh)
     return found.report

@@ -3,6 +3,7 @@
 import tomllib
 from datetime import date
 from pathlib import Path
+from types import UnionType
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -80,11 +81,20 @@ def _printable(text: str) -> str:
 def _allowed(path: tuple[int | str, ...]) -> list[str]:
     model: Any = Playbook
     for part in path:
-        if isinstance(model, type) and issubclass(model, BaseModel):
+        if _is_table(model):
             model = model.model_fields[str(part)].annotation
+            model = _inner(model) if isinstance(model, UnionType) else model  # a table that may be left out
         else:  # a list of tables, or tables by name
-            model = next(one for one in get_args(model) if isinstance(one, type) and issubclass(one, BaseModel))
+            model = _inner(model)
     return sorted(model.model_fields)
+
+
+def _inner(annotation: Any) -> Any:
+    return next(one for one in get_args(annotation) if _is_table(one))
+
+
+def _is_table(model: Any) -> bool:
+    return isinstance(model, type) and issubclass(model, BaseModel)
 
 
 def _short(value: object) -> str:

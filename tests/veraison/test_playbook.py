@@ -331,14 +331,14 @@ def test_the_page_about_the_playbook_shows_every_key_with_its_default(tmp_path):
     (text,) = re.findall(r"^```toml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     written, book = tomllib.loads(text), load(tmp_path, text)
     assert set(written) == set(Playbook.model_fields)
-    examples = {"journey", "outbound", "traits", "keys"}
+    examples = {"journey", "outbound", "traits", "keys", "sellers"}
     assert {key for one in written.pop("stages").values() for key in one} == set(Stage.model_fields)
     assert {key for route in written.pop("routes") for key in route} == set(Route.model_fields)
     for table, field in Playbook.model_fields.items():
         if table not in written:
             continue
-        assert set(written[table]) == set(field.annotation.model_fields), table
-        for key, about in field.annotation.model_fields.items():
+        assert set(written[table]) == set(table_of(field).model_fields), table
+        for key, about in table_of(field).model_fields.items():
             if not {table, key} & examples:
                 default = about.get_default(call_default_factory=True)
                 assert getattr(getattr(book, table), key) == default, f"[{table}] {key}"
