@@ -33,9 +33,10 @@ class Contract(Table):
     sellers         0        how many they are; 0: those whom `routing.teams` names
     precision       0.2      promised share of the leads handed over that come to what `of` says within the primary
                              horizon, in ]0; 1[
-    of   "converted"         or "ready": accepted by sales
+    of              "converted"  or "ready": accepted by sales
     contact_hours   48       hours from the hand-over to the first act of sales, in [1; 8760]
-    return_reasons  [...]    for which sales may send a lead back: by default those that the pages offer
+    return_reasons  ['postponed', 'wrong_contact', 'not_mature', 'no_budget', 'other']  for which sales may send a lead
+                             back: by default those that the pages offer
     report          []       what sales tell of each lead they accept or send back: properties of that event, or traits
     report_days     14       days after it within which they do
     in_time         0.9      share of the leads for which sales keep both times, in ]0; 1]

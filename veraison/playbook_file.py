@@ -3,7 +3,7 @@
 import tomllib
 from datetime import date
 from pathlib import Path
-from types import NoneType
+from types import UnionType
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -81,20 +81,23 @@ def _printable(text: str) -> str:
 def _allowed(path: tuple[int | str, ...]) -> list[str]:
     model: Any = Playbook
     for part in path:
-        if isinstance(model, type) and issubclass(model, BaseModel):
-            field = model.model_fields.get(str(part))  # where there is none, a table by a name of the firm's own
-            model = model.__annotations__["__pydantic_extra__"] if field is None else _given(field.annotation)
-            if field is None:
-                model = get_args(model)[1]
+        if _is_table(model):
+            field = model.model_fields.get(str(part))
+            if field is None:  # a table by a name of the firm's own
+                model = _inner(model.__annotations__["__pydantic_extra__"])
+            else:  # or one that may be left out
+                model = _inner(field.annotation) if isinstance(field.annotation, UnionType) else field.annotation
         else:  # a list of tables, or tables by name
-            model = next(one for one in get_args(model) if isinstance(one, type) and issubclass(one, BaseModel))
+            model = _inner(model)
     return sorted(model.model_fields)
 
 
-def _given(annotation: Any) -> Any:
-    """The table itself, where it may also be left out."""
-    among = get_args(annotation)
-    return next(one for one in among if one is not NoneType) if NoneType in among else annotation
+def _inner(annotation: Any) -> Any:
+    return next(one for one in get_args(annotation) if _is_table(one))
+
+
+def _is_table(model: Any) -> bool:
+    return isinstance(model, type) and issubclass(model, BaseModel)
 
 
 def _short(value: object) -> str:
