@@ -332,7 +332,7 @@ def test_the_page_about_the_playbook_shows_every_key_with_its_default(tmp_path):
     (text,) = re.findall(r"^```toml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     written, book = tomllib.loads(text), load(tmp_path, text)
     assert set(written) == set(Playbook.model_fields)
-    examples = {"journey", "outbound", "traits", "keys", "acts", "rules", "off_topic", "sellers", "report"}
+    examples = {"journey", "outbound", "traits", "keys", "acts", "rules", "off_topic", "sellers"}
     assert {key for one in written.pop("stages").values() for key in one} == set(Stage.model_fields)
     returns = written.pop("returns")
     assert {name: dict(follows({}, name)) for name in returns} == returns
