@@ -21,7 +21,7 @@ def register(report: typer.Typer, commands: dict[str, Callable[..., None]]) -> N
 
         One that cannot be made is told in one line, and the others are made all the same; then the exit code is 1.
 
-        Example, each night: veraison monitor && veraison report all
+        Example, for each night: veraison report all --lang fr
         """
         failed = []
         for name, command in commands.items():
