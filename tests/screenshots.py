@@ -1,21 +1,24 @@
 """A picture of every page, of a simulated market at a moment that stands still: ``make screenshots``."""
 
 import io
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
 
 from tests.browser.windows import DESK, PHONE, browser
 from tests.journals import story, write_journal
-from tests.reports import write_journey
 from tests.service import Door, door, firm, log_scores
 from tests.support import ROOT
-from veraison.cli import report
+from veraison.cli import costs, report
+from veraison.playbook_file import load_playbook
 
 FOLDER = ROOT / "docs" / "images"
+EXAMPLE = ROOT / "docs" / "example"
 MOST = 150_000
 """Bytes of a picture at most; a page that is longer is cut where the window ends."""
 TALL = {"width": DESK["width"], "height": 1_250}
@@ -29,7 +32,14 @@ SCREENS = {
     "monitoring-phone": ("/monitoring", PHONE, "fr-FR"),
     "journey": ("/journey", TALL, "en-GB"),
     "journey-phone": ("/journey", PHONE, "fr-FR"),
-    "journey_report": ("{journey}", TALL, "fr-FR"),
+    "report_alone": ("{journey}", TALL, "fr-FR"),
+    "reports": ("/reports", DESK, "en-GB"),
+    "forecast": ("/forecast", TALL, "en-GB"),
+    "maturity": ("/maturity", TALL, "en-GB"),
+    "contract": ("/contract", TALL, "en-GB"),
+    "families": ("/families", TALL, "en-GB"),
+    "forgotten": ("/families/forgotten", DESK, "en-GB"),
+    "money": ("/money", TALL, "en-GB"),
     "month": ("{month}", TALL, "en-GB"),
     "card": ("{card}", FRAME, "en-GB"),
     "login": ("/login", DESK, "en-GB"),
@@ -53,11 +63,16 @@ def main() -> None:
 @contextmanager
 def stage(folder: Path) -> Iterator[Door]:
     """A service that has served scores for some weeks, of a model that knows nothing of these weeks."""
-    with door(firm(2_500, 330, since=110, open_days=1).copy(folder)) as service:
+    market = firm(2_500, 330, since=110, open_days=1).copy(folder)
+    shutil.copy(EXAMPLE / "playbook.toml", market.workspace.playbook)
+    root = market.workspace.root
+    with door(replace(market, playbook=load_playbook(market.workspace.playbook))) as service:
         for days in (100, 90, 80, 70, 60, 50, 40, 32, 21, 14, 7):
             log_scores(service, service.log().leads, days=days)
-        write_journal(service.market.workspace.reports, story(service.clock[0]))
-        write_journey(service)
+        write_journal(market.workspace.reports, story(service.clock[0]))
+        costs.import_costs(EXAMPLE / "costs.csv", workspace=root)
+        for measure in report.MEASURED.values():
+            measure(workspace=root)
         yield service
 
 

@@ -4,15 +4,17 @@ import re
 
 import pytest
 
+from serving.report_pages import REPORTS
 from tests.screenshots import FOLDER, MOST, SCREENS
 from tests.support import ROOT
 
 # A template whose name starts with _ is a part of pages.
-PAGES = {path.stem for path in (ROOT / "serving" / "templates").glob("[!_]*.html")} - {"base"}
+PAGES = {path.stem for path in (ROOT / "serving" / "templates").glob("[!_]*.html")} - {"base", "report"}
+"""Each report has a picture of its own."""
 
 
 def test_every_page_has_its_picture():
-    assert set(SCREENS) >= PAGES
+    assert set(SCREENS) >= PAGES | {one.name for one in REPORTS}
     assert {path.stem for path in FOLDER.glob("*.png")} == set(SCREENS), "run: make screenshots"
 
 
