@@ -69,7 +69,8 @@ def addresses(service: Door) -> dict[str, str]:
 
 PAGES = (
     "leads", "today", "a lead", "a lead that was won", "a lead that was merged", "the record", "a model's record",
-    "monitoring", "the journey", "the forecast", "the card", "no card", "a problem", "the login", "the reference",
+    "monitoring", "the reports", "the journey", "the forecast", "the card", "no card", "a problem", "the login",
+    "the reference",
 )  # fmt: skip
 
 
