@@ -23,6 +23,7 @@ def spread(mean: Floats, seen: Floats, weight: Floats, usual: float | None = Non
     mean, seen : what was expected, what came
     weight     : how much each counts
 
+    >>> import numpy as np
     >>> spread(np.array([100.0] * 50), np.array([80.0, 120.0] * 25), np.ones(50)) > 0.02
     True
     """
@@ -41,7 +42,7 @@ def bounds(mean: float, spread: float) -> tuple[int, int]:
     spread : > 0
 
     >>> bounds(100.0, 1e-6)
-    (87, 112)
+    (88, 113)
     """
     size = 1.0 / max(spread, LEAST)
     count = nbinom(size, size / (size + max(mean, 1e-9)))
