@@ -115,6 +115,10 @@ def test_capacity_binds_or_precision_does_and_it_is_said_which():
     two = choose(now, none, Factors(), Ledger(), capacity=2, precision=0.1)
     assert (two.score, two.binds, two.leads, two.possible) == (60.1, "capacity", 2, None)
     assert two.precision == pytest.approx(0.35)
+    worse = choose(now, none, Factors(chance=0.5), Ledger(), capacity=2, precision=0.1)
+    assert worse.precision == pytest.approx(0.175)  # half as many were won as expected
+    more = choose(now, Reached(now.leads, now.chance), Factors(flow=2.0), Ledger(), capacity=6, precision=0.1)
+    assert (more.score, more.leads, more.flow) == (60.1, 6, 2)  # two are there, and two times two will come
     strict = choose(now, none, Factors(), Ledger(), capacity=4, precision=0.3)
     assert (strict.score, strict.binds, strict.leads) == (50.1, "precision", 3)
     assert strict.possible == pytest.approx(0.25)

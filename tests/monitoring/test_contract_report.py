@@ -21,6 +21,7 @@ from monitoring import contract as contract_module
 from monitoring import contract_weeks
 from monitoring.contract import Measured, contract
 from monitoring.contract_kept import Sellers, contacts, spoken
+from monitoring.contract_scores import _moments, _turns
 from monitoring.contract_weeks import Handed, matured, succeeded
 from monitoring.weeks import WEEK
 from tests.histories import HOUR, at, identify, named, playbook, track
@@ -105,6 +106,28 @@ def test_until_when_a_lead_is_left_alone():
     quiet = said(log, BOOK, bodies, before=at(40)).quiet.tolist()
     assert quiet[0] > at(10_000)
     assert quiet[1:] == [at(59), at(35), 0]
+
+
+def test_a_turn_begins_with_each_return_and_waits_until_the_lead_was_left_alone():
+    log, bodies = told(
+        track("A", "Lead Created", 0), says("A", "Returned", 5, reason="other"),
+        says("A", "Returned", 50, 51, reason="other"),
+        track("B", "Lead Created", 0),
+    )  # fmt: skip
+    heard = said(log, BOOK, bodies, before=at(99))
+    days = [4, 5, 6, 51, 52]
+    lead = np.array([0] * len(days) + [1], dtype=np.int64)
+    turn, quiet = _turns(log, heard, lead, np.array([at(day) for day in [*days, 60]], dtype=np.int64))
+    assert turn.tolist() == [0, 0, 1, 1, 2, 0]
+    assert quiet.tolist() == [0, 0, at(35), at(35), at(80), 0]
+
+
+def test_leads_are_looked_at_on_mondays_and_after_news():
+    log, _ = told(track("A", "Lead Created", 6.5), track("A", "Pricing", 13.2), track("B", "Lead Created", 20))
+    monday = at(4)  # 2026-01-05
+    lead, moment = _moments(log, monday, monday + 2 * WEEK)
+    assert lead.tolist() == [0, 0, 0]
+    assert moment.tolist() == [at(7), at(11), at(14)]
 
 
 def test_only_what_came_in_time_after_the_hand_over_and_is_known_keeps_the_promise():

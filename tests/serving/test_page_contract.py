@@ -12,7 +12,8 @@ from data.contract_report import ContractReport
 from serving import bounds as bounds_module
 from serving.bounds import Bounds
 from serving.contract_charts import drawing, there
-from serving.contract_words import bound_sentence, breaches, marketing, why_sentence
+from serving.contract_tables import breaches, marketing
+from serving.contract_words import bound_sentence, why_sentence
 from serving.decisions import least_score
 from serving.journey_words import Grid
 from serving.page_contract import CONTRACT

@@ -119,7 +119,8 @@ def _told(found: "ContractReport", words: "Words") -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from serving.contract_words import bound_sentence, marketing_head, marketing_row, why_sentence
+    from serving.contract_tables import marketing_head, marketing_row
+    from serving.contract_words import bound_sentence, why_sentence
 
     for text in (bound_sentence(found, words), why_sentence(found, words)):
         if text:
