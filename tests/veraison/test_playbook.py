@@ -179,6 +179,29 @@ BAD = {
         "stages.a.by.0: should be 'first_event', 'identity', 'created', 'ready' or 'converted' (got 'won')"
     ),
     LEAST + '[stages.a]\nevents = ["X", "X"]\n[stages.customer]': "stages.a: 'X' stands twice in events",
+    LEAST + "[money]\nwindow_days = 0": "money.window_days: should be greater than or equal to 1 (got 0)",
+    LEAST + "[money]\ntouches = {A = []}": "money.touches.A: needs the name of at least one event (got ())",
+    LEAST + '[money]\ntouches = {A = ["X"], B = ["X"]}': (
+        "money.touches.B: 'X' stands in A already; an event is a touch of one channel (got 'X')"
+    ),
+    LEAST + '[money]\ntouches = {A = ["Deal Won"]}': (
+        "money.touches.A: 'Deal Won' stands in journey.converted; what ends a journey is no touch (got 'Deal Won')"
+    ),
+    LEAST + '[after_sale]\nlost = ["X"]': (
+        "after_sale.lost: says something of a journey that has no conversion; name after_sale.converted (got ('X',))"
+    ),
+    LEAST + '[after_sale]\nconverted = ["X"]\nlost = ["X"]': (
+        "after_sale: 'X' stands in both converted and lost; an event means one thing"
+    ),
+    LEAST + '[after_sale]\nconverted = ["X"]\nready = ["Deal Won"]': (
+        "after_sale.ready: 'Deal Won' stands in journey.converted; a sale cannot mean that here (got 'Deal Won')"
+    ),
+    LEAST + '[after_sale]\nconverted = ["X"]\nprimary = 5': (
+        "after_sale.primary: primary = 5 is not one of days = [7, 30, 90]; name after_sale.primary (got 5)"
+    ),
+    LEAST + '[after_sale]\nconverted = ["X"]\nmin_conversions = 9': (
+        "after_sale.min_conversions: should be 0, or at least 10 (got 9)"
+    ),
     LEAST + "[stages.customer]\n[stages.mql]": (
         "stages.customer: is entered by journey.converted, so it has to be the last; mql stands later (got 'customer')"
     ),
