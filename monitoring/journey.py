@@ -1,6 +1,6 @@
 """The journey of all leads: how many come and go on, where the funnel leaks, how long a stage takes.
 
-Everything is made of stays (monitoring.journey_stays), those of visible events only, so the report of a moment reads
+Everything is made of stays (data.stays), those of visible events only, so the report of a moment reads
 the same a year after. Stays that have not ended are counted for as long as they were seen, never left out and never
 taken as lost (monitoring.journey_survival).
 """
@@ -10,10 +10,10 @@ import numpy as np
 from data.events import MICROS_PER_DAY, isoformat
 from data.journey_report import Cohort, Flow, JourneyReport, Missing, Reached, Stage, Volume, Way
 from data.log import NEVER, EventLog, Ints
+from data.stays import Bools, Exit, Stays, absent, stays
 from monitoring.journey_figures import NEWEST, Watched, passage, time, velocity, watched
 from monitoring.journey_groups import Sources, created, mean_amount, month_end, month_name, months, sources
 from monitoring.journey_leak import leaks
-from monitoring.journey_stays import Bools, Exit, Stays, absent, stays
 from veraison.playbook import Playbook
 from veraison.playbook_stages import Zone
 

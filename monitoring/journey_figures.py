@@ -8,8 +8,8 @@ from data.bands import wilson
 from data.events import MICROS_PER_DAY, micros
 from data.journey_report import ENOUGH, MonthOfPassage, Pace, Passage, Share, Time, Velocity
 from data.log import NEVER, Floats, Ints
+from data.stays import Bools, Exit, Stays
 from monitoring.journey_groups import month_name, months, quarter_name
-from monitoring.journey_stays import Bools, Exit, Stays
 from monitoring.journey_survival import Incidence, incidence, kaplan_meier, trend, two_sided
 from veraison.playbook import Journey
 

@@ -7,7 +7,7 @@ import numpy as np
 from data.events import instant, micros
 from data.journey import standing
 from data.log import NEVER, NO_VALUE, EventLog, Floats, Ints
-from monitoring.journey_stays import AT_ONCE, Bools, Stays
+from data.stays import AT_ONCE, Bools, Stays
 from veraison.playbook import Journey
 
 SOURCES = 12

@@ -17,9 +17,9 @@ import numpy as np
 from data.events import MICROS_PER_DAY
 from data.journey_report import ENOUGH, Leak
 from data.log import NEVER, Ints
+from data.stays import Exit, Stays
 from monitoring.journey_figures import LEVEL, Watched, ripe
 from monitoring.journey_groups import Sources
-from monitoring.journey_stays import Exit, Stays
 from monitoring.journey_survival import incidence, two_sided
 
 SHOWN = 5

@@ -15,8 +15,8 @@ from data.events import isoformat
 from data.identity import fold
 from data.log import NEVER, NO_VALUE, EventLog, Ints
 from data.money_report import Amounts, Counts, Expected, MoneyReport, Month, Source
+from data.stays import Bools
 from monitoring.journey_groups import OTHERS, month_name, months, sources
-from monitoring.journey_stays import Bools
 from monitoring.money_costs import begun, spent
 from monitoring.money_model import by_model
 from monitoring.money_sales import People, people

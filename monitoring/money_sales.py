@@ -10,7 +10,7 @@ import numpy as np
 
 from data.journey import Status, first_ripening, standing
 from data.log import NEVER, NO_VALUE, EventLog, Floats, Ints
-from monitoring.journey_stays import Bools
+from data.stays import Bools
 from veraison.playbook import Playbook
 
 _EVER = np.iinfo(np.int64).min

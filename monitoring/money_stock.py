@@ -12,8 +12,8 @@ from data.journey import Status, standing
 from data.known import amounts_at, traits_at
 from data.log import EventLog, Floats, Ints
 from data.money_report import Expected
+from data.stays import Bools
 from features import compute
-from monitoring.journey_stays import Bools
 from training.bundle import Bundle
 from veraison.playbook import Playbook
 

@@ -11,8 +11,8 @@ from data.after_sale import BEFORE, FIRST, customers, rules, view
 from data.events import Event
 from data.journey import Status, standing
 from data.log import EventLog
+from tests.data.test_stays import histories
 from tests.histories import alias, at, log_of, playbook, track
-from tests.monitoring.test_journey_stays import histories
 from veraison.errors import PlaybookError
 from veraison.playbook import Playbook
 

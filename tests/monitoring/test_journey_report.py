@@ -13,11 +13,11 @@ from data.bands import wilson
 from data.events import Event
 from data.journey_report import JourneyReport, Stage
 from data.log import NEVER, EventLog
+from data.stays import Exit, stays
 from monitoring.journey import journey
 from monitoring.journey_groups import month_end, month_name, months
-from monitoring.journey_stays import Exit, stays
+from tests.data.test_stays import BOOKS, histories
 from tests.histories import at, identify, log_of, named, playbook, track
-from tests.monitoring.test_journey_stays import BOOKS, histories
 from veraison.playbook import Playbook
 
 BOOK = playbook(

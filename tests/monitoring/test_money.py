@@ -22,8 +22,8 @@ from monitoring.money_shapley import EXACT, groups, shares, values
 from monitoring.money_stock import Stock
 from monitoring.money_touches import by_rule, channels, touches
 from tests import market
+from tests.data.test_stays import histories
 from tests.histories import alias, at, identify, log_of, playbook, track
-from tests.monitoring.test_journey_stays import histories
 
 BOOK = playbook(
     journey={"ready": ["Accepted"]},

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from data.events import MICROS_PER_DAY, Event
 from data.log import NEVER, EventLog
-from monitoring.journey_stays import Exit, Stays, absent, stays
+from data.stays import Exit, Stays, absent, stays
 from tests.histories import alias, at, identify, log_of, playbook, track
 from veraison.playbook import Playbook
 
