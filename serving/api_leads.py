@@ -103,8 +103,8 @@ def router(leads: Leads, access: Access, store: Store) -> APIRouter:
             )
             return formats.table(told.filter(pl.col("status") != "unknown"), accepted, headers)
         rows = [
-            row.to_dict() | {"last_activity": isoformat(at)}
-            for row, at in zip(scores.rows(lang, reasons), last, strict=True)
+            row.to_dict() | {"last_activity": isoformat(at)} | _consent(ranking, place)
+            for row, at, place in zip(scores.rows(lang, reasons), last, part.places, strict=True)
             if row.status != "unknown"  # erased by somebody else since the ranking was made
         ]
         everyone = {"sort": sort, "leads_in_all": len(ranking.lead_ids), "counts": ranking.counts, "next": following}
@@ -150,6 +150,11 @@ def router(leads: Leads, access: Access, store: Store) -> APIRouter:
         return JSON({"lead_id": lead_id} | asdict(gone))
 
     return found
+
+
+def _consent(ranking: Ranking, place: int) -> dict[str, bool]:
+    """Whether a lead may be contacted, where the playbook asks."""
+    return {} if ranking.permitted is None else {"may_contact": bool(ranking.permitted[place])}
 
 
 def _ranking(leads: Leads, wanted: Wanted, after: Cursor | None, as_of: int | None) -> Ranking:

@@ -369,7 +369,8 @@ class Leads:
             log, self.playbook, np.arange(count), as_of, score=points, probability=chance,
             heard=meant(said, self.playbook, as_of), least=least,
         )  # fmt: skip
-        permitted = may_contact(log, self.playbook.consent, as_of)
+        consent = self.playbook.consent
+        permitted = may_contact(log, consent, as_of) if consent.is_asked else None
         return Ranking(
             as_of, log.leads, status, points, chance, last, acted, changed, owner, feedback, bundle.version, least,
             speaks, off_topic, goes, families, permitted,

@@ -167,6 +167,7 @@ def router(leads: Leads, access: Access) -> APIRouter:
                 **shown(row, scores.bundle, words),
                 "who": who(known_traits(log, row.lead_id, ranking.as_of, scores.bundle.playbook)),
                 "last_activity": words.date(int(ranking.last_activity[place])),
+                "refuses": not ranking.may_contact[place],
             }
             for row, place in zip(scores.rows(words.language), places, strict=True)
         ]

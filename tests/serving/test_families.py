@@ -29,7 +29,7 @@ from tests.journals import HOSTILE
 from tests.reading import BROWSER, Text
 from tests.reports import write_families
 from tests.service import Door, Market, door, firm, market
-from veraison.answers import Lead, Qualify
+from veraison.answers import Lead, LeadsPage, Qualify
 from veraison.playbook import Playbook
 
 CONSENT = {"trait": "consent", "required": True}
@@ -202,6 +202,16 @@ def test_a_lead_that_refuses_is_still_in_one_family_and_says_so(asked: Door):
     assert answer.may_contact is False
     assert "It may not be contacted: no consent." in page(asked, f"/leads/{lead_id}")
     assert Lead.model_validate(asked.get(f"/v1/leads/{sorted(allowed)[0]}").json()).may_contact is True
+
+
+def test_the_list_of_all_leads_says_who_may_be_contacted(asked: Door, service: Door):
+    allowed = may(asked)
+    rows = LeadsPage.model_validate(asked.get("/v1/leads?limit=1000").json()).leads
+    assert {one.may_contact for one in rows} == {True, False}
+    assert {one.lead_id for one in rows if one.may_contact} == {one.lead_id for one in rows} & allowed
+    assert "It may not be contacted: no consent." in page(asked, "/leads?limit=1000")
+    assert {one.may_contact for one in LeadsPage.model_validate(service.get("/v1/leads").json()).leads} == {None}
+    assert "no consent" not in page(service, "/leads?limit=1000")
 
 
 # --- to qualify --------------------------------------------------------------------------------------------------

@@ -167,6 +167,9 @@ class ListedScore(Score):
     """A score as a list has it."""
 
     last_activity: AwareDatetime = said("When the newest known event happened.", HAPPENED)
+    may_contact: bool | None = said(
+        "Whether it may be contacted; absent where the playbook asks for no consent.", True, default=None
+    )
 
 
 class LeadsPage(Answer):
