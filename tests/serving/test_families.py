@@ -304,7 +304,7 @@ def test_names_with_markup_are_text():
     nothing = np.full(4, np.nan)
     found = families_at(log, book, np.arange(4), at(60), score=nothing, probability=nothing, heard={}, least=50.0)
     report = measured(log, book, found, None)
-    assert [one.leads for one in report.families] == [0, 0, 0, 4]
+    assert [one.leads for one in report.families] == [0, 0, 0, 0, 4]
     html = FAMILIES.alone(report, Words("en"))
     assert "<script" not in html
     assert HOSTILE.split("&", maxsplit=1)[0] in " ".join(Text(html.split("</style>")[1]).text)
