@@ -29,7 +29,7 @@ from monitoring.contract_kept import Contacts, Sellers, Spoken, contacts, spoken
 from monitoring.contract_weeks import Handed, matured, monday, succeeded, weeks
 from monitoring.weeks import WEEK
 from training.bundle import Bundle
-from veraison.errors import VeraisonError
+from veraison.errors import PlaybookError
 from veraison.playbook import Playbook
 
 NEWEST = 26
@@ -71,7 +71,7 @@ def contract(
     """
     terms = playbook.contract
     if terms is None:
-        raise VeraisonError(NO_CONTRACT)
+        raise PlaybookError(NO_CONTRACT)
     named = terms.terms(playbook.routing, playbook.horizons.primary)
     written = bounds(entries, named, before=as_of)
     models = {one: model(one) for one in {bound.model_version for bound in written.values()} - {champion.version}}

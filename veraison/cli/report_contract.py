@@ -54,13 +54,12 @@ def contract(
     from monitoring.contract import NO_CONTRACT
     from serving.page_contract import CONTRACT
     from serving.translations import Words
-    from veraison.errors import VeraisonError
 
     words = Words(language_of(lang))
     where = place(workspace, playbook)
     book = where.playbook()
     if book.contract is None:
-        raise VeraisonError(f"{where.playbook_path}: {NO_CONTRACT}")
+        raise PlaybookError(f"{where.playbook_path}: {NO_CONTRACT}")
     with where.store() as store:
         at = moment(as_of, store)
         say("scoring the leads of the weeks since the model learned")
