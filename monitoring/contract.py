@@ -67,7 +67,7 @@ def contract(
     entries  : what stands in the file of the contract
     model    : the bundle of a version, None where it is gone
     bodies   : what else events say
-    Raises   : VeraisonError where the playbook has no contract
+    Raises   : PlaybookError where the playbook has no contract
     """
     terms = playbook.contract
     if terms is None:
