@@ -19,6 +19,7 @@ from veraison.cli.common import (
     writing,
 )
 from veraison.cli.report_files import put
+from veraison.errors import PlaybookError
 
 if TYPE_CHECKING:
     from data.contract_report import ContractReport
