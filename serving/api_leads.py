@@ -17,12 +17,13 @@ from serving import formats
 from serving.access import Access
 from serving.api import MAX_LISTED, AsOf, Lang, Reasons, moment, seen_by_reader
 from serving.formats import Accepted
-from serving.leads import Leads, Ranking
+from serving.leads import Leads
 from serving.listing import Cursor, Sort, Wanted, page
 from serving.openapi import CONFLICT, NOT_FOUND, PROBLEMS, answers, asks
 from serving.paths import LeadPath
 from serving.problems import JSON, Problem
 from serving.qualify import NEAREST, to_qualify
+from serving.ranking import Ranking
 from serving.scorer import SHOWN_REASONS
 from serving.scoring import heading
 from veraison.answers import Erased, Export, LeadsPage, Qualify, StatusName

@@ -18,8 +18,8 @@ from data.identity import fold
 from data.journey import Status
 from data.log import Floats, Ints
 from serving.decisions import grade
-from serving.leads import Ranking
 from serving.problems import Problem
+from serving.ranking import Ranking
 from veraison.playbook import Playbook
 
 Sort = Literal[

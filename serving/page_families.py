@@ -11,8 +11,9 @@ from serving.access import Access
 from serving.api import AsOf
 from serving.families_charts import drawing, there
 from serving.families_words import family_name, next_step, shown, untouched_for
-from serving.leads import Leads, Ranking, known_traits
+from serving.leads import Leads, known_traits
 from serving.pages import origin, page, routes, seen_by_viewer, who, words_of
+from serving.ranking import Ranking
 from serving.report_page import Chart, ReportPage
 from serving.returns import heard
 from serving.translations import Words, deferred, sentence

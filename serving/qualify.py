@@ -21,8 +21,9 @@ from data.events import isoformat
 from data.journey import Status
 from data.known import amounts_at, traits_at
 from data.log import EventLog, Floats
-from serving.leads import Leads, Ranking
+from serving.leads import Leads
 from serving.questions import moves
+from serving.ranking import Ranking
 from serving.returns import silent_until, was_agreed
 from serving.scorer import ExplainedScore, Scores
 from veraison.playbook import Playbook

@@ -4,10 +4,11 @@ from typing import Any
 
 from serving.families import InFamily
 from serving.families_words import family_name, next_step
-from serving.leads import Leads, Ranking, known_traits
+from serving.leads import Leads, known_traits
 from serving.pages import who
 from serving.qualify import Ask, to_qualify
 from serving.questions import LEAST, Question
+from serving.ranking import Ranking
 from serving.translations import Words, sentence
 from veraison.playbook import Playbook
 

@@ -9,7 +9,7 @@ from data.exploration import draw, week_of
 from data.journey import Status
 from data.maturity import on_list
 from data.signs import Bools
-from serving.leads import Ranking
+from serving.ranking import Ranking
 from serving.returns import ACTIVE_DAYS, silent_until, was_agreed
 from veraison.playbook import Playbook
 from veraison.playbook_returns import USUAL_DAYS as REST_DAYS

@@ -18,10 +18,11 @@ from data.outbox import OutMessage, Told
 from data.store import Store
 from data.subscriptions import Subscription
 from serving.decisions import grade
-from serving.leads import Leads, Ranking
+from serving.leads import Leads
 from serving.models import ModelHolder
 from serving.push.changes import changes_of
 from serving.push.shapes import body
+from serving.ranking import Ranking
 from serving.scorer import Scores, score
 
 LEASE = "push"

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from data.journey import Status
 from serving.decisions import grade
-from serving.leads import Ranking, known_traits
+from serving.leads import known_traits
 from serving.listing import Cursor, Sort, Wanted, page
 from serving.owners import newest_texts
 from serving.problems import Problem
+from serving.ranking import Ranking
 from tests.histories import at, identify, log_of, named, track
 from tests.market import BOOK
 

@@ -20,9 +20,10 @@ from serving import page_today, people, today
 from serving.decisions import least_score
 from serving.evidence import Evidence
 from serving.feedback import Feedback
-from serving.leads import Leads, Ranking
+from serving.leads import Leads
 from serving.models import ModelHolder
 from serving.questions import Question
+from serving.ranking import Ranking
 from serving.reasons import Trend
 from serving.scorer import ExplainedScore
 from serving.today import ACTIVE_DAYS, FEW, REST_DAYS, Call, calls
