@@ -25,7 +25,8 @@ from monitoring.contract_scores import _moments, _turns
 from monitoring.contract_weeks import Handed, matured, succeeded
 from monitoring.weeks import WEEK
 from tests.histories import HOUR, at, identify, named, playbook, track
-from tests.service import contracted, earlier, market
+from tests.reports import contracted, earlier
+from tests.service import market
 from veraison.errors import VeraisonError
 
 JOURNEY = {"ready": ["Accepted"], "returned": ["Returned"], "worked": ["Call Made"]}

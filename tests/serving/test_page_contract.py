@@ -20,7 +20,8 @@ from serving.page_contract import CONTRACT
 from serving.translations import Words
 from tests.data.test_contract_lines import ONE, TWO
 from tests.reading import BROWSER, Text
-from tests.service import Door, contracted, door, market, write_contract
+from tests.reports import contracted, write_contract
+from tests.service import Door, door, market
 
 
 @pytest.fixture(scope="module")
