@@ -42,11 +42,12 @@ class Bound(Part):
     score         : least score, in [0; 100]
     binds         : the promise that sets it
     promised      : leads a week
+    made_up       : leads that the week is to bring beside those, as weeks before fell short; below 0: fewer
     leads         : expected
     flow          : of them those who come after Monday, before the factor
     promised_precision : in ]0; 1[
     precision     : expected, null where nobody is
-    possible      : the same at the promised volume, where the precision binds
+    possible      : the same at the volume aimed at, where the precision binds
     factor, flow_factor : won, and come after Mondays, for each one expected, in the weeks before
     """
 
@@ -58,6 +59,7 @@ class Bound(Part):
     score: float
     binds: Literal["capacity", "precision"]
     promised: int
+    made_up: float = 0.0
     leads: float
     flow: float
     promised_precision: float

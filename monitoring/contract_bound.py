@@ -10,6 +10,8 @@ A worked example: sixty leads a week. On Monday 22 leads stand at 68 and above, 
 promised, 68 will not do; at 71 it will, with 41 leads: the *precision* binds, and the volume cannot be kept.
 
 Seasons come and go: a week may be worse than promised as long as it and the `LEDGER_WEEKS` before it together are not.
+Nor can a lull be foreseen, August or the end of the year: what it fell short by is made up in the weeks after it, and
+what came too much is taken off them, a little each (`made_up`).
 
 Two factors set past and present apart, both near 1 where little is known (empirical Bayes with a Gamma prior): of the
 leads handed over before, how many were won for each one expected; and how many came after Mondays for each one
@@ -17,6 +19,7 @@ expected. The newest weeks count most. That a level lasts is for the monitor to 
 factor that takes a good season for a better market promises too much after it, so the first of the two moves slowly.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,11 +35,15 @@ FLOW_WEEKS, WARM_UP = 8, 4
 """Weeks of which the flow is told, and weeks before them, to know how high leads had stood."""
 HALF_LIFE, WON_HALF_LIFE = 3.0, 8.0
 """Weeks after which a week counts half, of leads that came and of leads that were won."""
-LEDGER_WEEKS = 12
-"""Weeks before a week that count for its precision."""
+LEDGER_WEEKS = 26
+"""Weeks before a week that count for its precision: the half year that a report shows."""
 PRIOR, WON_PRIOR = 20.0, 100.0
 """Leads that came, and leads that were won, as expected before anything was seen. Like the half-lives, chosen on a
 simulated market (seed 300) that no figure is told of."""
+
+REPAID, MOST_REPAID, MOST_OWED = 0.25, 0.25, 4
+"""Of what the weeks before fell short by: the part that the next week makes up, the most that it does as a part of the
+leads promised a week, and the weeks' worth of promised leads beyond which nothing is carried on."""
 
 Binds = Literal["capacity", "precision"]
 
@@ -58,7 +65,7 @@ class Choice:
     leads     : that will be handed over
     flow      : of them those who come after Monday, before `Factors.flow`
     precision : promised share of them that will come to it; None where nobody is expected
-    possible  : the same with as many leads as are promised, where precision binds
+    possible  : the same with as many leads as are aimed at, where precision binds
     """
 
     score: float
@@ -94,6 +101,24 @@ def factor(observed: float, expected: float, prior: float = PRIOR) -> float:
     return (prior + observed) / (prior + expected)
 
 
+def made_up(promised: int, short: Iterable[int]) -> float:
+    """Leads that a week is to bring beside those promised, as the weeks before it fell short; below 0: fewer.
+
+    Each week pays a quarter of what is owed, and at most a quarter of what is promised for a week: so many more leads,
+    or fewer, a seller may get. A shortage that lasts for long is not carried on in full: nobody could work it off.
+
+    promised : leads a week, > 0
+    short    : of each week before, the oldest first, leads promised less leads handed over
+
+    >>> made_up(60, []), made_up(60, [46]), made_up(60, [46, -6]), made_up(60, [46, 34]), made_up(60, [-79])
+    (0.0, 11.5, 10.0, 15.0, -15.0)
+    """
+    most, owed = MOST_OWED * promised, 0
+    for one in short:
+        owed = max(-most, min(most, owed + one))
+    return max(-MOST_REPAID * promised, min(MOST_REPAID * promised, REPAID * owed))
+
+
 def stock(score: Floats, chance: Floats) -> Reached:
     """Who stands at each bound or above.
 
@@ -126,13 +151,13 @@ def flow(past: Scores, start: int) -> Reached:
 
 
 def choose(
-    now: Reached, later: Reached, factors: Factors, ledger: Ledger, *, capacity: int, precision: float
+    now: Reached, later: Reached, factors: Factors, ledger: Ledger, *, capacity: float, precision: float
 ) -> Choice:
     """The least bound that keeps both promises as expected; where both cannot be kept, that of the precision.
 
     now, later : stock and flow
     ledger     : of the weeks before
-    capacity   : leads a week, > 0
+    capacity   : leads of the week, > 0: those promised, and what is made up
     precision  : in ]0; 1[; it holds at the bound and at every higher one, in the week or together with those before it
     """
     leads = now.leads + factors.flow * later.leads

@@ -27,6 +27,7 @@ from monitoring.contract_bound import (
     choose,
     factor,
     flow,
+    made_up,
     stock,
 )
 from monitoring.contract_scores import Scores, scores
@@ -195,10 +196,10 @@ class _Run:
         found = self._tables.known[version]
         now = found[found.as_of == start]
         now = now[~np.isin(now.lead * _TURNS + now.turn, self._taken_by(start))]
-        factors = self._factors(start)
+        factors, more = self._factors(start), self._made_up()
         chosen = choose(
             stock(now.score, now.chance), flow(found, start), factors, self._ledger(start, factors),
-            capacity=self._capacity, precision=self._terms.precision,
+            capacity=self._capacity + more, precision=self._terms.precision,
         )  # fmt: skip
         return Bound(
             week=week_name(start),
@@ -208,6 +209,7 @@ class _Run:
             score=chosen.score,
             binds=chosen.binds,
             promised=self._capacity,
+            made_up=more,
             leads=chosen.leads,
             flow=chosen.flow,
             promised_precision=self._terms.precision,
@@ -216,6 +218,11 @@ class _Run:
             factor=factors.chance,
             flow_factor=factors.flow,
         )
+
+    def _made_up(self) -> float:
+        """Leads beside those promised, for what the weeks before fell short by."""
+        of = self.handed().week
+        return made_up(self._capacity, [one.promised - int((of == one.start).sum()) for one in self.bounds])
 
     def _factors(self, start: int) -> Factors:
         """What the weeks before gave for each one expected, as known at the start of a week."""

@@ -80,9 +80,12 @@ def why_sentence(report: ContractReport, words: Words) -> str:
     if bound is None:
         return ""
     if bound.binds == "capacity":
-        return words("The number of leads that sales take sets this bound: a lower one would bring more.")
+        return words("The number of leads that sales take sets this bound: a lower one would bring more.") + _repaid(
+            bound, words
+        )
     told = words(
-        "The promised precision of %(promised)s sets this bound: both promises cannot be kept this week.",
+        "The promised precision of %(promised)s sets this bound: the leads aimed at cannot be reached with it "
+        "this week.",
         promised=words.percent(bound.promised_precision),
     )
     if bound.possible is None:
@@ -91,10 +94,28 @@ def why_sentence(report: ContractReport, words: Words) -> str:
         told
         + " "
         + words(
-            "With as many leads as promised, %(share)s would %(come)s.",
+            "With as many leads as aimed at, %(share)s would %(come)s.",
             share=words.percent(bound.possible),
             come=_come(report, words),
         )
+    )
+
+
+def _repaid(bound: Bound, words: Words) -> str:
+    """Of leads that this week is to bring beside those promised; empty where there are none."""
+    count = round(abs(bound.made_up))
+    if not count:
+        return ""
+    if bound.made_up > 0:
+        return " " + words.many(
+            "The weeks before fell short: %(count)s lead of that is made up this week.",
+            "The weeks before fell short: %(count)s leads of that are made up this week.",
+            count,
+        )
+    return " " + words.many(
+        "The weeks before brought too many: this week aims at %(count)s lead fewer.",
+        "The weeks before brought too many: this week aims at %(count)s leads fewer.",
+        count,
     )
 
 

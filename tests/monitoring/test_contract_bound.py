@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from data.events import MICROS_PER_DAY
 from monitoring import contract_bound
-from monitoring.contract_bound import GRID, Factors, Ledger, Reached, choose, flow, stock
+from monitoring.contract_bound import GRID, Factors, Ledger, Reached, choose, flow, made_up, stock
 from monitoring.contract_scores import Scores
 from monitoring.contract_weeks import monday
 from monitoring.weeks import WEEK
@@ -126,6 +126,43 @@ def test_capacity_binds_or_precision_does_and_it_is_said_which():
     assert (saved.binds, saved.leads) == ("capacity", 4)  # the weeks before were better than promised
     nobody = choose(now, none, Factors(), Ledger(), capacity=4, precision=0.9)
     assert (nobody.binds, nobody.leads, nobody.precision) == ("precision", 0, None)
+
+
+def test_a_higher_bound_never_hands_over_more_whatever_single_weeks_have_shown():
+    """Where counts fall as the bound does, the low bound is not taken for one that brings few."""
+    leads = np.where(GRID <= 40, 5.0, np.where(GRID <= 60, 20.0, np.where(GRID <= 80, 8.0, 0.0)))
+    none = Reached(np.zeros(len(GRID)), np.zeros(len(GRID)))
+    for now, later in ((Reached(leads, leads * 0.5), none), (none, Reached(leads, leads * 0.5))):
+        found = choose(now, later, Factors(), Ledger(), capacity=10, precision=0.1)
+        assert (found.score, found.leads) == (60.1, 8)  # not 0.0, at which 5 seem to come
+
+
+@given(st.integers(1, 500), st.lists(st.integers(-2000, 500), max_size=40), st.integers(0, 300))
+def test_what_is_made_up_is_a_quarter_of_a_week_at_most_and_grows_with_what_fell_short(
+    promised: int, short: list[int], more: int
+):
+    found = made_up(promised, short)
+    assert abs(found) <= promised / 4
+    assert made_up(promised, [-one for one in short]) == -found
+    for place in range(len(short)):
+        assert made_up(promised, [*short[:place], short[place] + more, *short[place + 1 :]]) >= found
+    # whatever came before, four promised weeks that bring nothing are owed in full, and four more change nothing
+    assert made_up(promised, [*short, *[promised] * 8]) == promised / 4
+
+
+def test_a_lull_is_made_up_week_by_week():
+    """A lull of 46 of 60; each week after it brings just what it aims at: three quarters of what is owed stay."""
+    short, owed = [46], 46.0
+    for _ in range(8):
+        more = made_up(60, short)
+        assert more == pytest.approx(min(owed / 4, 15), abs=1e-9)
+        brought = round(more)
+        short.append(-brought)
+        owed -= brought
+    assert 0 <= owed <= 6
+    # a shortage that nobody could work off is not carried on: 240 are owed, and after 15 weeks of 15 that is over
+    assert made_up(60, [60] * 30 + [-15] * 15) == pytest.approx(15 / 4)
+    assert made_up(60, [60] * 30 + [-15] * 16) == 0
 
 
 def test_what_the_docstrings_show():

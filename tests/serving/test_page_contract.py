@@ -20,7 +20,8 @@ from serving.page_contract import CONTRACT
 from serving.translations import Words
 from tests.data.test_contract_lines import ONE, TWO
 from tests.reading import BROWSER, Text
-from tests.service import Door, contracted, door, market, write_contract
+from tests.reports import contracted, write_contract
+from tests.service import Door, door, market
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +80,18 @@ def test_sentences_of_each_case(service: Door):
     week = report.weeks[-1]
     strict = week.bound.model_copy(update={"binds": "precision", "possible": 0.04, "promised_precision": 0.05})
     bound = report.model_copy(update={"weeks": (week.model_copy(update={"bound": strict}),)})
-    assert "With as many leads as promised, 4% would be won within 30" in why_sentence(bound, words).replace(
+    assert "With as many leads as aimed at, 4% would be won within 30" in why_sentence(bound, words).replace(
         "\xa0", " "
     )
+    for more, sentence in (
+        (11.5, "The weeks before fell short: 12 leads of that are made up this week."),
+        (1.0, "The weeks before fell short: 1 lead of that is made up this week."),
+        (-7.0, "The weeks before brought too many: this week aims at 7 leads fewer."),
+        (0.4, "a lower one would bring more."),
+    ):
+        owed = week.bound.model_copy(update={"binds": "capacity", "made_up": more})
+        repaid = report.model_copy(update={"weeks": (week.model_copy(update={"bound": owed}),)})
+        assert why_sentence(repaid, words).replace("\xa0", " ").endswith(sentence)
     nobody = strict.model_copy(update={"precision": None, "possible": None})
     none = report.model_copy(update={"weeks": (week.model_copy(update={"bound": nobody}),)})
     assert bound_sentence(none, words).endswith("2 sellers take.")
