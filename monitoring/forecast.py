@@ -10,7 +10,7 @@ import numpy as np
 from data.events import isoformat
 from data.forecast_report import Bounds, ForecastReport, Outlook, Portion, WeekAhead, WeekPast
 from data.log import EventLog, Floats, Ints
-from monitoring.forecast_backtest import Say, Tried, backtest, begins, tried, twin
+from monitoring.forecast_backtest import Say, Tried, backtest, begins, tried, twin, widened
 from monitoring.forecast_counts import EVENTS, Counts, People, people
 from monitoring.forecast_groups import Groups, grouped, texts_of, told_apart
 from monitoring.forecast_means import RECENT, fading
@@ -44,6 +44,7 @@ def forecast(
     say("summing the curves of all open leads, week by week")
     now = tried(log, champion, playbook, until=as_of, ahead=ahead, threads=threads)
     looked_back = twin(log, champion, playbook, now, threads=threads, say=say)
+    now = widened(now, looked_back)
     everybody = people(log, playbook, now.weeks.origin)
     events = EVENTS[: 2 if playbook.has_readiness else 1]
     steps, origin = now.weeks.steps, len(now.weeks.starts) - 1

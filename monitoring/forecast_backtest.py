@@ -8,7 +8,7 @@ the same week a year ago.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -62,7 +62,9 @@ def tried(
     weeks = weekly_steps(log, bundle, playbook, since=since, until=until, ahead=ahead, threads=threads)
     known = {place: counts(log, playbook, weeks, int(weeks.starts[place])) for place in range(FIRST, len(weeks.starts))}
     said = sums(weeks)
-    return Tried(model, bundle, weeks, said, known, (roll(0, said, known), roll(1, said, known)))
+    trained = int(np.searchsorted(weeks.starts, bundle.known_until))
+    made = roll(0, said, known, trained=trained), roll(1, said, known, trained=trained)
+    return Tried(model, bundle, weeks, said, known, made)
 
 
 def begins(log: EventLog, until: int) -> int:
@@ -94,6 +96,28 @@ def twin(
         return None
     say("summing its curves, week by week")
     return tried(log, found, playbook, until=now.weeks.origin, ahead=now.weeks.ahead, threads=threads, model="twin")
+
+
+def widened(now: Tried, judged: Tried | None) -> Tried:
+    """The same forecasts, with ranges as wide as those that can be judged were wrong.
+
+    A champion that learned lately has hardly any of its own: those of the twin after its training stand for them.
+    """
+    if judged is None or judged is now:
+        return now
+    place = {start: one for one, start in enumerate(now.weeks.starts.tolist())}
+    theirs, since = judged.weeks.starts.tolist(), judged.bundle.known_until
+    trained = int(np.searchsorted(now.weeks.starts, now.bundle.known_until))
+
+    def again(event: int) -> dict[int, Forecast]:
+        others = {
+            place[theirs[one]]: made
+            for one, made in judged.made[event].items()
+            if theirs[one] >= since and theirs[one] in place
+        }
+        return roll(event, now.said, now.known, trained=trained, others=others)
+
+    return replace(now, made=(again(0), again(1)))
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,20 @@
 """Forecasts from week to week, each made of what was known when its first week began, and nothing else.
 
-Every one of them learns from those before it: how wide its intervals have to be, and where there is a year of them,
-the season: how much more came a year ago than was forecast then for the same week of the year, from as far away.
+Every one of them learns from those before it: where there is a year of them, the season (how much more came a year ago
+than was forecast then for the same week of the year, from as far away), and how wide its intervals have to be. For
+these only forecasts count that were made after the training of their model: of earlier weeks it has learned what came.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
 from data.log import Floats
 from monitoring.forecast_counts import Counts
 from monitoring.forecast_means import Means, Sums, fading, means
-from monitoring.forecast_spread import spread
+from monitoring.forecast_spread import UNSEEN, USUAL, doubt, spread
 
 FIRST = 4
 """Weeks that have to be over before anything is forecast."""
@@ -41,10 +43,15 @@ class Forecast:
     whole: float
 
 
-def roll(event: int, said: Sums, known: Mapping[int, Counts]) -> dict[int, Forecast]:
+def roll(
+    event: int, said: Sums, known: Mapping[int, Counts], *, trained: int = 0,
+    others: Mapping[int, Forecast] = MappingProxyType({}),
+) -> dict[int, Forecast]:  # fmt: skip
     """By its first week, the forecast at every one of the weeks of which it is given what was known when it began.
 
-    event : 0 sales, 1 readiness
+    event   : 0 sales, 1 readiness
+    trained : place of the first week that began after the training of the model
+    others  : forecasts of a model that was trained earlier, to learn from how wrong they were, by their first week
     """
     plain = {origin: means(event, said, known[origin], origin) for origin in sorted(known) if origin >= FIRST}
     found: dict[int, Forecast] = {}
@@ -52,7 +59,9 @@ def roll(event: int, said: Sums, known: Mapping[int, Counts]) -> dict[int, Forec
         total, complete = known[origin].total[event], known[origin].complete[:, event]
         season = _season(plain, total, complete, origin)
         raised = expected.times(season)
-        found[origin] = Forecast(origin, raised, season, *_spreads(found, total, complete, origin, season))
+        judged = {one: made for one, made in others.items() if one < origin}
+        judged |= {one: made for one, made in found.items() if one >= trained}
+        found[origin] = Forecast(origin, raised, season, *_spreads(judged, total, complete, origin, season))
     return found
 
 
@@ -79,10 +88,11 @@ def _season(plain: Mapping[int, Means], total: Floats, complete: Floats, origin:
 def _spreads(
     found: Mapping[int, Forecast], total: Floats, complete: Floats, origin: int, season: Floats
 ) -> tuple[Floats, float]:  # fmt: skip
-    """The spread of each week ahead and of their sum, from the forecasts whose weeks are over.
+    """The spread of each week ahead and of their sum, from forecasts made before whose weeks are over.
 
     Where there is a season, those that were made without one say only what is usual.
     """
+    before = USUAL if _seasoned(season) else UNSEEN
     ahead, count = len(season), len(found)
     came = total / np.maximum(complete, _TINY)
     first = np.array(list(found), dtype=np.int64)
@@ -92,11 +102,13 @@ def _spreads(
     seen = came[np.minimum(week, len(came) - 1)]
     weight = fading(origin - first, FORGOTTEN) / ahead  # the weeks of one forecast are wrong together
     over = weight[:, None] * (week < origin)
-    usual = spread(mean.ravel(), seen.ravel(), over.ravel())
-    each = [spread(mean[:, h], seen[:, h], over[:, h] * like, usual) for h in range(ahead)]
+    usual = spread(mean.ravel(), seen.ravel(), over.ravel(), before)
+    each = [spread(mean[:, h], seen[:, h], over[:, h] * like, usual, worth=1.0) for h in range(ahead)]
     past = first + ahead <= origin
     sums = mean[past].sum(axis=1), seen[past].sum(axis=1), weight[past]
-    return np.array(each), spread(sums[0], sums[1], sums[2] * like[past], spread(*sums))
+    whole = spread(sums[0], sums[1], sums[2] * like[past], spread(*sums, before), worth=1.0)
+    wider = doubt(float(over.sum()))
+    return np.array(each) * wider, whole * wider
 
 
 def _seasoned(season: Floats) -> bool:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from data.events import MICROS_PER_DAY, isoformat
 from data.forecast_report import ForecastReport
 from monitoring.forecast import forecast
-from monitoring.forecast_backtest import Tried, backtest, tried
+from monitoring.forecast_backtest import Tried, backtest, tried, widened
 from monitoring.weeks import WEEK
 from tests import market
 from tests.histories import at, identify, log_of, named, track
@@ -151,6 +151,20 @@ def test_a_champion_that_learned_lately_is_judged_by_a_twin():
     assert back is not None
     assert back.model == "twin"
     assert back.trained < isoformat(SNAPSHOT)
+
+
+def test_ranges_are_as_wide_as_those_that_can_be_judged_were_wrong():
+    """The same curves, taken for those of a model that has just learned, and for those of one that learned before."""
+    found = made()
+    late = replace(found, bundle=replace(found.bundle, facts={**found.bundle.facts, "as_of": isoformat(NOW)}))
+    assert widened(found, found) is found
+    assert widened(late, None) is late
+    again = widened(late, found)
+    for event in range(2):
+        for origin, one in found.made[event].items():
+            if found.weeks.starts[origin] >= SNAPSHOT:
+                assert again.made[event][origin].spreads == pytest.approx(one.spreads)
+                assert again.made[event][origin].means.total == pytest.approx(one.means.total)
 
 
 # --- too little ------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from data.events import MICROS_PER_DAY
 from monitoring.forecast_counts import Counts, counts
 from monitoring.forecast_means import Sums, means
 from monitoring.forecast_roll import Forecast, roll
-from monitoring.forecast_spread import bounds, spread
+from monitoring.forecast_spread import FREEDOM, UNSEEN, bounds, doubt, spread
 from monitoring.forecast_steps import Steps, Weeks, steps, weekly_steps
 from monitoring.weeks import WEEK, mondays, within
 from tests import market
@@ -221,6 +221,30 @@ def test_a_young_log_makes_no_wild_levels():
     assert (found.total > 0).all()
 
 
+def test_weeks_that_the_model_learned_from_say_nothing_of_how_wrong_it_is():
+    said, told, _ = planted(0, weeks=60)
+    known = {week: known_at(week, told) for week in range(1, 60)}
+    every, later = roll(0, said, known), roll(0, said, known, trained=30)
+    for origin in range(4, 31):  # nothing was forecast and over yet: as wide as in any first year
+        assert later[origin].spreads == pytest.approx(np.full(AHEAD, UNSEEN * doubt(0)))
+        assert later[origin].whole == pytest.approx(UNSEEN * doubt(0))
+    assert [one.means.total.tolist() for one in later.values()] == [one.means.total.tolist() for one in every.values()]
+    assert (every[30].spreads < 0.3 * later[30].spreads).all()
+    wide = [later[origin].spreads.mean() for origin in (30, 40, 50, 59)]
+    assert wide == sorted(wide, reverse=True)  # the curves are right here: the more forecasts are over, the narrower
+
+
+def test_a_model_that_learned_lately_learns_its_ranges_from_the_forecasts_of_another():
+    said, told, _ = planted(1, weeks=60)
+    known = {week: known_at(week, told) for week in range(1, 60)}
+    every = roll(0, said, known)
+    others = {origin: every[origin] for origin in range(20, 60)}
+    own, theirs = roll(0, said, known, trained=20), roll(0, said, known, trained=59, others=others)
+    for origin in range(20, 60):
+        assert theirs[origin].spreads == pytest.approx(own[origin].spreads)
+        assert theirs[origin].whole == pytest.approx(own[origin].whole)
+
+
 # --- spreads and intervals -----------------------------------------------------------------------------------------
 
 
@@ -248,3 +272,15 @@ def test_a_spread_is_found_again(wide: float):
     assert spread(mean, seen, np.ones(4_000)) == pytest.approx(wide, rel=0.15)
     assert spread(mean, rng.poisson(mean).astype(float), np.ones(4_000)) < 0.003
     assert spread(mean[:0], seen[:0], seen[:0], usual=0.07) == pytest.approx(0.07)
+
+
+@pytest.mark.parametrize("forecasts", [0, 3, 20])
+def test_a_variance_learned_from_few_holds_80_percent_once_it_is_widened(forecasts: int):
+    """Normal errors whose variance was learned from as many others as there are degrees of freedom."""
+    rng = np.random.default_rng(4)
+    freedom = FREEDOM + forecasts
+    learned = rng.chisquare(freedom, 200_000) / freedom
+    error = np.abs(rng.normal(size=200_000))
+    known = 1.2815515655446004  # what holds 80 % of a standard normal
+    assert (error <= known * np.sqrt(learned * doubt(forecasts))).mean() == pytest.approx(0.8, abs=0.004)
+    assert (error <= known * np.sqrt(learned)).mean() < 0.8 - 0.2 / freedom
