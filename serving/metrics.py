@@ -10,16 +10,15 @@ from collections.abc import Callable
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.report_pages import REPORTS
-
 _WHOLE_SCOPE = "veraison.scope"
 _TOLD = (b"traceparent", b"tracestate")
 _WHOLE = re.compile(
-    r"/(v1/(batch|import|track|identify|page|screen|group|alias|score|leads|record|monitoring|reports|routes|status))?"
+    r"/(v1/(batch|import|track|identify|page|screen|group|alias|score|leads|record|monitoring|reports|routes|qualify|status))?"
     r"|/(today|leads|record(/chart\.svg)?|reports|monitoring(/(conversions|scores|events)\.svg|/drift\.html)?)"
     r"|/(login(/oidc(/back)?)?|logout)"
     r"|/(livez|healthz|readyz|metrics|openapi\.json|docs)"
-    rf"|{'|'.join(re.escape(path) for one in REPORTS for path in one.paths)}"
+    r"|/(journey(/(flow|time)\.svg)?|forecast(/(sales|ready)\.svg)?|maturity(/(share|weeks)\.svg)?)"
+    r"|/(contract(/(volume|bound)\.svg)?|families(/(leads\.svg|forgotten))?|money(/(sources|touches)\.svg)?)"
 )
 _WITH_IDS = re.compile(r"(?P<route>/v1/leads|/v1/hooks|/v1/reports|/leads|/static)/")
 

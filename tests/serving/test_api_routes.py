@@ -101,7 +101,7 @@ def test_today_says_where_each_call_goes(service: Door):
     html = service.client.get("/today", headers=BROWSER).text
     text = " ".join(" ".join(Text(html).text).split())
     goes = {str(one["lead_id"]): one for one in listed(service)}
-    shown = [lead for lead in goes if f'/leads/{lead}"' in html or f"/leads/{lead}?" in html]
+    shown = [lead for lead in goes if f"/leads/{lead}#found" in html]
     assert shown
     for lead in shown:
         assert f"Goes to {goes[lead]['to']}, {goes[lead]['seller']}" in text

@@ -10,8 +10,9 @@ import pytest
 from data import scorelog
 from data.events import MICROS_PER_DAY, Event, isoformat
 from data.journey import Status
+from data.maturity import on_list
 from serving.decisions import hand_over, least_score
-from serving.maturity import Decision, Way, decisions, on_list
+from serving.maturity import Decision, Way, decisions
 from serving.today import calls, explorations, listed
 from serving.translations import Words
 from tests.histories import at, identify, log_of, playbook, track
@@ -34,7 +35,7 @@ OWN = playbook(features={"traits": {"role": "category"}}, maturity=RULES)
 def decided(book: Playbook, score: float, *events: Event, is_open: bool = True) -> Decision | None:
     log = log_of(track("L1", "Lead Created", 0), *events)
     told = decisions(
-        log, book, log.codes(["L1"]), np.array([at(60)]), np.array([is_open]), np.array([score]), least=50.0
+        log, book, log.codes(["L1"]), np.array([at(60)]), np.array([is_open]), np.array([score]), np.array([50.0])
     )  # fmt: skip
     assert told is not None
     return told[0]
@@ -91,7 +92,7 @@ def test_who_is_off_topic_is_not_mature_whatever_speaks():
 def test_without_the_table_nothing_is_decided():
     log = log_of(track("L1", "Lead Created", 0))
     one = np.zeros(1, dtype=np.int64)
-    assert decisions(log, playbook(), one, one + at(1), one == 0, one + 60.0, least=50.0) is None
+    assert decisions(log, playbook(), one, one + at(1), one == 0, one + 60.0, one + 50.0) is None
 
 
 def test_the_list_is_of_the_mature():
@@ -251,7 +252,7 @@ def test_the_terminal_says_it(tmp_path: Any, monkeypatch: pytest.MonkeyPatch, ca
     book = made.playbook.model_copy(update={"maturity": Maturity(acts=("Demo Requested",), score=False)})
     leads = np.arange(len(log.leads), dtype=np.int64)
     now = np.full(len(leads), made.now)
-    states = decisions(log, book, leads, now, np.ones(len(leads), dtype=np.bool_), now * np.nan, least=50.0)
+    states = decisions(log, book, leads, now, np.ones(len(leads), dtype=np.bool_), now * np.nan, now * 0 + 50.0)
     assert states is not None
     chosen = next(code for code, one in enumerate(states) if one is not None and one.mature)
     app(["explain", log.leads[chosen], "--as-of", isoformat(made.now)], standalone_mode=False)

@@ -5,19 +5,25 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
 from typing import Any
 
 import pytest
 
 from serving import reference
+from tests.reports import write_journey
 from tests.service import Door, door, market
 from veraison import answers
+from veraison.playbook_routes import Route
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    with door(market().copy(tmp_path_factory.mktemp("reference"))) as opened:
+    where = market().copy(tmp_path_factory.mktemp("reference"))
+    routes = where.playbook.model_copy(update={"routes": (Route(name="all", to="sales"),)})
+    with door(replace(where, playbook=routes)) as opened:
+        write_journey(opened)
         yield opened
 
 
