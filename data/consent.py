@@ -48,6 +48,21 @@ def refused(store: Store, consent: Consent, lead_ids: Sequence[str], as_of: int)
     return {lead_id for lead_id, code in zip(lead_ids, codes.tolist(), strict=True) if code >= 0 and not allowed[code]}
 
 
+def absent(log: EventLog, consent: Consent, as_of: int) -> list[str]:
+    """One line for each event and the trait that `[consent]` names and that nobody has told so far."""
+    kinds = {log.kinds[one] for one in np.unique(log.kind[log.known < as_of])}
+    names = {log.trait_names[one] for one in np.unique(log.trait_name[log.trait_known < as_of])}
+    found = [
+        f"consent.{key}: no event {one!r} has occurred so far"
+        for key in ("granted_events", "withdrawn_events")
+        for one in getattr(consent, key)
+        if one not in kinds
+    ]
+    if consent.trait and consent.trait not in names:
+        found.append(f"consent.trait: no lead has the trait {consent.trait!r} so far")
+    return found
+
+
 def _words(log: EventLog, consent: Consent, as_of: int) -> Iterable[tuple[Ints, Ints, Ints]]:
     """(lead, when, yes or no) of all that is visible: of the trait, then of the events."""
     rows = np.empty(0, dtype=np.int64)

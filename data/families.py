@@ -80,6 +80,11 @@ class Families:
         kept = {name: getattr(self, name)[places] for name in ("place", "since", "of_sales", "untouched")}
         return replace(self, **kept)
 
+    def at(self, name: str) -> Bools:
+        """(n,) who is in a place."""
+        found: Bools = self.place == self.names.index(name)
+        return found
+
     def name(self, at: int) -> str | None:
         """The family of one; None where it is not open."""
         return None if self.place[at] == NOWHERE else self.names[int(self.place[at])]

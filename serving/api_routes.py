@@ -24,7 +24,7 @@ def router(leads: Leads, access: Access) -> APIRouter:
         openapi_extra=asks("read", "scores"), summary="Where the leads on the list go",
     )  # fmt: skip
     def routes(leads: Annotated[Leads, seen], as_of: AsOf, lang: Lang = "en") -> JSON:
-        """Where the open leads go that are on the list by their score, or of whom sales have said something.
+        """Where the open leads go that are to be called: on the list, not with sales, not to be left alone.
 
         Nothing is stored: whoever acts on it tells the seller, by the trait that names one.
         """

@@ -181,5 +181,6 @@ def _from_arrow(bundle: Bundle, pieces: pa.Table) -> Scores:
         rules=None,
         mature=None,
         least=None,
+        allowed=None,
         **{name: matrix(name) for name in _ROWS},
     )

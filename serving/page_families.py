@@ -71,7 +71,7 @@ def left_alone(ranking: Ranking) -> list[int]:
     if families is None:
         return []
     taken = families.place == families.names.index(TAKEN_BACK)
-    mine = np.flatnonzero((families.untouched | taken) & ranking.may_contact)
+    mine = np.flatnonzero((families.untouched | taken) & ranking.to_call)
     chance = np.nan_to_num(ranking.probability[mine], nan=-1.0)
     return [int(place) for place in mine[np.lexsort((mine, families.since[mine], -chance))]]
 

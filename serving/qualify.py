@@ -81,12 +81,18 @@ def to_qualify(leads: Leads, ranking: Ranking, limit: int) -> list[Ask]:
 
 
 def near(ranking: Ranking, playbook: Playbook, least: float) -> list[int]:
-    """Places of the leads that may be called, those nearest to the bound."""
+    """Places of the leads that may be called, those nearest to the bound.
+
+    Whoever an act or a rule of `[maturity]` puts on the list stays there whatever the answer; where the score puts
+    nobody there, no answer changes anything.
+    """
+    if playbook.maturity is not None and not playbook.maturity.score:
+        return []
     zone = ZoneInfo(playbook.features.time_zone)
     free = [
         place
         for place in np.flatnonzero(
-            ranking.may_contact & (ranking.status == Status.scored) & ~ranking.off_topic
+            ranking.to_call & (ranking.status == Status.scored) & ~ranking.off_topic & ~ranking.speaks
         ).tolist()
         if silent_until(ranking.feedback[place], zone, playbook.returns) <= ranking.as_of
         and not was_agreed(ranking.feedback[place], playbook.returns)

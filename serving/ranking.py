@@ -10,18 +10,20 @@ from data.consent import may_contact
 from data.families import OPEN, Families, families_at
 from data.journey import Status
 from data.log import EventLog, Floats, Ints
-from data.maturity import on_list, signalled
+from data.maturity import signalled
 from data.signs import Bools
 from data.store import Store
 from features.words import Language
+from serving.companies import account_won
 from serving.evidence import are_acts
 from serving.families import meant
 from serving.feedback import Feedback, newest
 from serving.owners import newest_texts
-from serving.routing import ACCOUNT_WON, Routed, routed
+from serving.routing import Routed, routed
 from serving.scorer import score
 from training.bundle import Bundle
 from veraison.playbook import Playbook
+from veraison.playbook_families import HOT
 
 _CHUNK = 4_096  # pairs scored at once: bounds the memory of a ranking
 
@@ -39,10 +41,11 @@ class Ranking:
     version            : of the model
     least              : score from which on a lead is on the list
     speaks, off_topic  : whether an act or rule of ``[maturity]`` speaks of a lead, and whether a rule takes it out
-    routed             : by language and lead, where those on the list go, and those of whom sales said something;
-                         empty where the playbook has no routes
+    routed             : by language and lead, where those who are to be called go (`hot`); empty where the playbook
+                         has no routes
     families           : in which family each is; None where that was not asked for
     permitted          : who may be contacted (data.consent); None where everybody may
+    company_won        : whose company was won with a colleague (serving.companies); None where nobody's was
     """
 
     as_of: int
@@ -62,6 +65,7 @@ class Ranking:
     routed: Mapping[Language, Mapping[str, Routed]] = field(default_factory=dict)
     families: Families | None = None
     permitted: Bools | None = None
+    company_won: Bools | None = None
 
     def of(self, places: Ints) -> "Ranking":
         """The leads at these places alone."""
@@ -72,17 +76,18 @@ class Ranking:
         }
         families = None if self.families is None else self.families.of(places)
         permitted = None if self.permitted is None else self.permitted[places]
-        return replace(self, **kept, **lists, families=families, permitted=permitted)
+        won = None if self.company_won is None else self.company_won[places]
+        return replace(self, **kept, **lists, families=families, permitted=permitted, company_won=won)
 
     @property
     def may_contact(self) -> Bools:
         """(leads,) who may be contacted."""
         return np.ones(len(self.lead_ids), dtype=np.bool_) if self.permitted is None else self.permitted
 
-    def over(self, place: int) -> bool:
-        """Whether the lead's company was won with a colleague, as routing has it (serving.companies)."""
-        goes = next(iter(self.routed.values()), {}).get(self.lead_ids[place])
-        return goes is not None and goes.status == ACCOUNT_WON
+    @property
+    def to_call(self) -> Bools:
+        """(leads,) who may be called at all: contact is allowed, and nobody has won the company."""
+        return self.may_contact if self.company_won is None else self.may_contact & ~self.company_won
 
     @property
     def counts(self) -> dict[str, int]:
@@ -139,16 +144,16 @@ def ranked(
     owner, feedback = newest_texts(log, playbook.pages.seller, as_of), [said.get(code) for code in range(count)]
     signs = signalled(log, playbook, np.arange(count, dtype=np.int64), np.full(count, as_of))
     speaks, off_topic = signs.spoken, signs.off_topic >= 0
-    asked = on_list(playbook, points, least, speaks, off_topic)
-    asked |= np.array([one is not None for one in feedback], dtype=np.bool_)
-    goes = routed(playbook, log, as_of, np.flatnonzero(asked), chance, points)
     families = families_at(
         log, playbook, np.arange(count), as_of, score=points, probability=chance,
         heard=meant(said, playbook, as_of), least=least,
     )  # fmt: skip
+    goes = routed(playbook, log, as_of, np.flatnonzero(families.at(HOT)), chance, points)
+    won = account_won(log, playbook, as_of)
+    company_won = np.array([one in won for one in log.leads], dtype=np.bool_) if won else None
     consent = playbook.consent
     permitted = may_contact(log, consent, as_of) if consent.is_asked else None
     return Ranking(
         as_of, log.leads, status, points, chance, last, acted, changed, owner, feedback, bundle.version, least,
-        speaks, off_topic, goes, families, permitted,
+        speaks, off_topic, goes, families, permitted, company_won,
     )  # fmt: skip

@@ -15,7 +15,7 @@ A worked example (docs/routing.md): L1 works at acme.fr with 1,200 employees: ro
 Nobody has a colleague of it; Amira has had two leads this week and Eva one, so it goes to Eva. L2 of acme.fr follows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -110,6 +110,7 @@ def route(
     as_of: int,
     chances: Sequence[Chance] | None = None,
     language: Language = "en",
+    to_call: Collection[str] | None = None,
 ) -> list[Routed]:
     """Where each lead goes, in the order asked.
 
@@ -117,6 +118,8 @@ def route(
               anything
     as_of   : microseconds UTC
     chances : what the scorer says of each (`chances_of`); None: nothing
+    to_call : leads that take a place of a seller's week; the others are told where they would go, and who has them
+              already; None: all
     """
     lead = log.codes(list(lead_ids))
     moments = np.full(len(lead), as_of, dtype=np.int64)
@@ -139,7 +142,8 @@ def route(
         elif not allowed[code]:
             found[place] = Routed(lead_id, as_of, "no_consent", work.said.no_consent())
         else:
-            waiting.append(_Waiting(place, lead_id, code, known, takers(work.rules, known)))
+            takes = to_call is None or lead_id in to_call
+            waiting.append(_Waiting(place, lead_id, code, known, takers(work.rules, known), takes))
     for one in sorted(waiting, key=_Waiting.turn):
         found[one.place] = work.routed(one)
     return [found[place] for place in range(len(lead))]
@@ -194,6 +198,7 @@ class _Waiting:
     code: int
     values: dict[str, Value]
     rules: tuple[Rule, ...]
+    takes: bool
 
     @property
     def potential(self) -> float | None:
@@ -232,7 +237,7 @@ class _Work:
         (rule,) = one.rules
         reason = self.said.route(rule, one.values)
         seller, why = self._seller(one, rule.to)
-        if seller is None and rule.to in self._playbook.routing.teams:
+        if seller is None and one.takes and rule.to in self._playbook.routing.teams:
             return self._exception(one, FULL, f"{reason}. {why}", money)
         told = f"{reason}. {why}" if why else reason
         return Routed(one.lead_id, self._as_of, "routed", told, rule.name, rule.to, seller, None, **money)
@@ -240,6 +245,8 @@ class _Work:
     def _seller(self, one: _Waiting, destination: str) -> tuple[str | None, str]:
         if one.code in self._held:
             return self._held[one.code], self.said.already(self._held[one.code])
+        if not one.takes:
+            return None, ""
         company = self._company.get(one.code)
         if self._playbook.routing.sticky and company in self._sellers:
             seller, colleague = self._sellers[company]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from data.consent import Bools, may_contact
 from data.events import isoformat
 from data.exploration import HandOver
 from data.journey import Status, standing
@@ -113,6 +114,7 @@ class Scores:
     rules  : the playbook by which leads are handed over to sales; None where nothing is to be said of that
     mature : (n,) what it decides of each lead; None where nothing is to be said of that
     least  : (n,) score from which on leads are handed over at each moment; None where nothing is to be said of that
+    allowed : (n,) who may be contacted, where that bears on exploration; nobody else is drawn
     """
 
     bundle: Bundle
@@ -131,6 +133,7 @@ class Scores:
     rules: Playbook | None = None
     mature: tuple[Decision | None, ...] | None = None
     least: Floats | None = None
+    allowed: Bools | None = None
 
     def __len__(self) -> int:
         return len(self.lead_ids)
@@ -141,7 +144,8 @@ class Scores:
         kept: dict[str, Any] = {name: getattr(self, name)[mine] for name in ("as_of", "status", "ready_at", "scored")}
         mature = None if self.mature is None else self.mature[mine]
         least = None if self.least is None else self.least[mine]
-        return replace(self, lead_ids=lead_ids, mature=mature, least=least, **kept)
+        allowed = None if self.allowed is None else self.allowed[mine]
+        return replace(self, lead_ids=lead_ids, mature=mature, least=least, allowed=allowed, **kept)
 
     def judged(self, log: EventLog, rules: Playbook, least: Callable[[int], float]) -> "Scores":
         """The same with what a playbook says of each lead: how it is handed over, and whether it is mature.
@@ -153,8 +157,13 @@ class Scores:
         bound = np.array([least(one) for one in moments.tolist()], dtype=np.float64)[place]
         open_ = np.array([one in (Status.scored, Status.too_early) for one in self.status], dtype=np.bool_)
         score = np.append(self.score, np.nan)[self.shown]
-        told = decisions(log, rules, log.codes(self.lead_ids), self.as_of, open_, score, bound)
-        return replace(self, rules=rules, mature=told, least=bound)
+        lead = log.codes(self.lead_ids)
+        told = decisions(log, rules, lead, self.as_of, open_, score, bound)
+        allowed = None
+        if rules.exploration.share and rules.consent.is_asked:
+            may = np.array([np.append(may_contact(log, rules.consent, one), True) for one in moments.tolist()])
+            allowed = may[place, lead]  # of -1 the last, which says nothing
+        return replace(self, rules=rules, mature=told, least=bound, allowed=allowed)
 
     def row(self, place: int, language: Language = "en", shown: int = SHOWN_REASONS) -> ExplainedScore:
         """One pair with its `shown` weightiest reasons; what is left over is one reason of its own."""
@@ -169,7 +178,8 @@ class Scores:
         told = self.status[place] is not Status.too_early
         decided, accepted, handed = None if self.mature is None else self.mature[place], ready_at is not None, None
         off_topic = decided is not None and bool(decided.off_topic) and not accepted
-        if told and self.rules is not None and not off_topic:
+        refuses = self.allowed is not None and not self.allowed[place]
+        if told and self.rules is not None and not off_topic and not refuses:
             mature = None if decided is None else decided.mature
             bound = None if self.least is None else float(self.least[place])
             handed = hand_over(lead_id, as_of, score, accepted, self.rules, mature, bound)

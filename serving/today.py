@@ -51,10 +51,10 @@ def calls(ranking: Ranking, playbook: Playbook, limit: int = FEW) -> list[Call]:
     now, zone, mature = ranking.as_of, ZoneInfo(playbook.features.time_zone), listed(ranking, playbook)
     since = now - ACTIVE_DAYS * MICROS_PER_DAY
     found: list[Call] = []
-    for place in (ranking.may_contact & (ranking.status == Status.scored)).nonzero()[0].tolist():
+    for place in (ranking.to_call & (ranking.status == Status.scored)).nonzero()[0].tolist():
         said = ranking.feedback[place]
         silent = silent_until(said, zone, playbook.returns)
-        if silent > now or ranking.over(place):
+        if silent > now:
             continue
         if was_agreed(said, playbook.returns) and silent > since:
             found.append(Call(place, "agreed"))
@@ -82,7 +82,7 @@ def explorations(ranking: Ranking, playbook: Playbook, limit: int = FEW) -> list
         return []
     now, zone, rules = ranking.as_of, ZoneInfo(playbook.features.time_zone), playbook.exploration
     week, found = week_of(now), []
-    open_ = ranking.may_contact & (ranking.status == Status.scored)
+    open_ = ranking.to_call & (ranking.status == Status.scored)
     below = open_ & ~listed(ranking, playbook) & ~ranking.off_topic
     for place in below.nonzero()[0].tolist():
         drawn = draw(ranking.lead_ids[place], week, rules.seed)

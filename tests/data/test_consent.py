@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.consent import may_contact, refused
+from data.consent import absent, may_contact, refused
 from data.events import Event
 from data.log import EventLog
 from data.store import Store
@@ -20,6 +20,16 @@ ASKED = Consent(trait="consent", required=True, granted_events=("Yes",), withdra
 def allowed(consent: Consent, day: float, *events: Event, lead: str = "L1") -> bool:
     log = log_of(*events)
     return bool(may_contact(log, consent, at(day))[log.leads.index(lead)])
+
+
+def test_what_the_playbook_names_and_nobody_has_told_is_a_line_each():
+    rules = Consent(trait="consent", granted_events=("Joined", "Signed"), withdrawn_events=("Left",))
+    log = log_of(track("L1", "Joined", 0), track("L1", "Left", 5))
+    assert absent(log, rules, at(1)) == [
+        "consent.granted_events: no event 'Signed' has occurred so far",
+        "consent.withdrawn_events: no event 'Left' has occurred so far",
+        "consent.trait: no lead has the trait 'consent' so far",
+    ]
 
 
 def test_the_story_of_the_module():

@@ -44,6 +44,21 @@ def routed(rules, events, day=10, chances=None, **more):
     return {one.lead_id: one for one in route(rules, log, leads, at(day), **more)}
 
 
+# Who takes a place of a seller's week
+
+
+def test_who_is_not_to_be_called_takes_no_place_and_is_told_where_it_would_go():
+    rules = book(capacity={"inside-sales": 1})
+    events = [*lead("L1", employees=20), *lead("L2", employees=30), *lead("L3", employees=40, owner="Ugo")]
+    found = routed(rules, events, to_call={"L2"})
+    assert [(one.status, one.to, one.seller) for one in found.values()] == [
+        ("routed", "inside-sales", None), ("routed", "inside-sales", "Ugo"), ("routed", "inside-sales", "Ugo"),
+    ]  # fmt: skip
+    assert found["L1"].why == "employees 20 < 500: route rest"
+    everybody = routed(rules, events)
+    assert {one.exception for one in everybody.values()} == {None, "full"}
+
+
 # Which route, and why
 
 

@@ -28,6 +28,22 @@ def all_of(made: list[tuple[str, Any]], **problems: VeraisonError) -> Any:
     return lambda *words: app(["all", *words], standalone_mode=False)
 
 
+@pytest.fixture(autouse=True)
+def firm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VERAISON_WORKSPACE", str(tmp_path))
+    path = tmp_path / "playbook.toml"
+    path.write_text('[journey]\nconverted = ["Deal Won"]\n', encoding="utf-8")
+    return path
+
+
+def test_a_playbook_that_cannot_be_read_ends_it_at_once(firm: Path):
+    made: list[tuple[str, Any]] = []
+    firm.write_text("[journey]\nwon = 3\n", encoding="utf-8")
+    with pytest.raises(PlaybookError, match="journey"):
+        all_of(made)()
+    assert made == []
+
+
 def test_each_is_asked_for_in_the_same_words_and_place(tmp_path: Path):
     made: list[tuple[str, Any]] = []
     all_of(made)("--lang", "fr", "--workspace", str(tmp_path))

@@ -11,9 +11,9 @@ class RoutedLead(Answer):
     """Where one lead goes."""
 
     lead_id: str = said("The lead.", LEAD)
-    status: Literal["routed", "exception", "account_won"] = said(
+    status: Literal["routed", "exception", "account_won", "no_consent"] = said(
         "`exception`: no route takes it, several do, or everybody is full; `account_won`: its company was won with a "
-        "colleague, so it goes nowhere.",
+        "colleague, so it goes nowhere; `no_consent`: it may not be contacted.",
         "routed",
     )
     why: str = said("A sentence.", "employees 1,200 >= 500: route big. Eva has it already.")

@@ -61,7 +61,7 @@ def qualify(
     words, where = Words(language_of(lang)), place(workspace, playbook)
     book = where.playbook()
     with where.store() as store:
-        leads = Leads(store, ModelHolder(where.workspace), book, clock)
+        leads = Leads(store, ModelHolder(where.workspace), book, clock, where.workspace.reports)
         found = to_qualify(leads, leads.ranking(moment(as_of, store)), limit)
     rows = [one.to_dict() for one in found]
     if out_path is not None:

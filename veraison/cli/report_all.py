@@ -5,7 +5,7 @@ from collections.abc import Callable
 import typer
 from rich.rule import Rule
 
-from veraison.cli.common import LanguageOption, PlaybookOption, WorkspaceOption, errors, note, out
+from veraison.cli.common import LanguageOption, PlaybookOption, WorkspaceOption, errors, note, out, place
 from veraison.errors import PlaybookError, VeraisonError
 
 
@@ -23,6 +23,7 @@ def register(report: typer.Typer, commands: dict[str, Callable[..., None]]) -> N
 
         Example, for each night: veraison report all --lang fr
         """
+        place(workspace, playbook).playbook()  # one that cannot be read is no matter of single reports
         failed = []
         for name, command in commands.items():
             out.print(Rule(name, align="left"))

@@ -61,6 +61,7 @@ def families(
     Examples: veraison report families   ·   veraison report families --leads leads.csv   ·
     veraison report families --leads forgotten.csv --untouched 30
     """
+    from data.consent import absent
     from monitoring.families import families as measured
     from serving.bounds import Bounds
     from serving.families import chances
@@ -91,6 +92,8 @@ def families(
             scores = score(bundle, log, ids, [at] * len(ids), threads=where.settings.threads)
         found, heard = found_of(store, log, book, ids, at, scores, Bounds(where.workspace.reports, book).least(at))
     told = None if scores is None else chances(scores)
+    for line in absent(log, book.consent, at):
+        note(line)
     report = measured(log, book, found, None if told is None else told[1])
     path = put(where, FAMILIES, report, words, of_now=as_of is None, out_file=out_file)
     if leads is not None:

@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import polars as pl
 import typer
 from rich.markup import escape
@@ -87,25 +88,39 @@ def leads(
 ) -> None:
     """Route every open lead: where it goes, to whom, and why. Nothing is stored: who acts on it tells the seller.
 
+    Those who are to be called now (on the list, not with sales, not to be left alone) take a place of a seller's week;
+    of the others it is told where they would go. Without a model nobody knows who is on the list: all take a place.
+
     Potential and price need a model (veraison train), and so do routes that ask what the scorer says.
 
     Examples: veraison routes leads   ·   veraison routes leads --as-of 2026-03-01 --out routed.csv
     """
+    from serving.bounds import Bounds
+    from serving.ranking import ranked
     from serving.routing import Routed, chances_of, route
     from serving.scorer import score, visible_leads
+    from veraison.playbook_families import HOT
 
     if out_path is not None and out_path.suffix not in (".json", ".csv"):
         misused(f"--out {out_path}: write to a .json or .csv file")
     language, where = checked_language(lang), place(workspace, playbook)
     book = _routed(where)
     bundle = _champion(where, "the scorer says nothing of these leads")
+    chances, to_call = None, None
     with where.store() as store:
         at, log = moment(as_of, store), store.scan()
-    lead_ids = visible_leads(log, at)
-    chances = None
-    if bundle is not None:
-        chances = chances_of(score(bundle, log, lead_ids, [at] * len(lead_ids), threads=where.settings.threads))
-    every = route(book, log, lead_ids, at, chances, language)
+        lead_ids = visible_leads(log, at)
+        if bundle is not None:
+            chances = chances_of(score(bundle, log, lead_ids, [at] * len(lead_ids), threads=where.settings.threads))
+            least = Bounds(where.workspace.reports, book).least(at)
+            found_all = ranked(
+                bundle, log, at, book, store=store, least=least, honoured=lambda ids: np.full(len(ids), at)
+            )  # fmt: skip
+            assert found_all.families is not None
+            to_call = {found_all.lead_ids[place] for place in np.flatnonzero(found_all.families.at(HOT))}
+    for name in sorted(set(book.routing.amount_events) - set(log.kinds)):
+        note(f"routing.amount_events: no event {name!r} has occurred so far")
+    every = route(book, log, lead_ids, at, chances, language, to_call)
     found = [one for one in every if one.to is not None]
     if others := Counter(one.status for one in every if one.to is None):
         note("not routed: " + ", ".join(f"{count:,} {status}" for status, count in others.items()))
