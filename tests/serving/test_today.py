@@ -22,14 +22,16 @@ from serving.evidence import Evidence
 from serving.feedback import Feedback
 from serving.leads import Leads
 from serving.models import ModelHolder
+from serving.qualify import near
 from serving.questions import Question
 from serving.ranking import Ranking
 from serving.reasons import Trend
 from serving.scorer import ExplainedScore
-from serving.today import ACTIVE_DAYS, FEW, REST_DAYS, Call, calls
+from serving.today import ACTIVE_DAYS, FEW, REST_DAYS, Call, calls, explorations
 from serving.translations import Words
 from tests.histories import at, playbook
 from tests.service import Door, door, market
+from veraison.playbook_maturity import Maturity
 
 BOOK = playbook(
     journey={"ready": ["Sales Accepted"], "returned": ["Lead Returned"]}, features={"time_zone": "Asia/Tokyo"}
@@ -157,6 +159,24 @@ def test_the_upper_half_of_the_grades_is_called(grades: dict[str, float], least:
 
 def test_the_bound_of_the_week_is_the_lists():
     assert [one.place for one in calls(ranking(lead(score=60), lead(score=71), least=70.0), BOOK)] == [1]
+
+
+def test_nobody_is_called_drawn_or_asked_whose_company_was_won_with_or_without_routes():
+    book = BOOK.model_copy(update={"exploration": BOOK.exploration.model_copy(update={"share": 0.2})})
+    everybody = ranking(*(lead(score=30) for _ in range(40)), *(lead(score=60) for _ in range(4)))
+    won = np.arange(44) % 2 == 0
+    mine = replace(everybody, company_won=won)
+    for chosen in (calls, explorations):
+        before = {one.place for one in chosen(everybody, book, limit=44)}
+        assert {one.place for one in chosen(mine, book, limit=44)} == {one for one in before if not won[one]} < before
+    assert set(near(mine, book, 50.0)) == set(np.flatnonzero(~won).tolist())
+
+
+def test_no_answer_changes_what_an_act_has_decided():
+    found = ranking(lead(score=49) | {"speaks": True}, lead(score=49))
+    assert near(found, BOOK, 50.0) == [1]
+    silent = BOOK.model_copy(update={"maturity": Maturity.model_validate({"acts": ["Demo"], "score": False})})
+    assert near(found, silent, 50.0) == []
 
 
 @pytest.mark.parametrize("module", [today, page_today])

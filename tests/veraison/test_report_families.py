@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from data import contract_lines
 from data.events import MICROS_PER_DAY, Event, isoformat
 from data.families_report import FamiliesReport
 from serving.families_words import headline
@@ -16,6 +17,7 @@ from serving.models import FOLDER, ModelHolder
 from serving.qualify import to_qualify
 from serving.translations import Words
 from tests.reading import Text
+from tests.reports import contracted
 from tests.service import Market, market
 from veraison.cli import app, common
 
@@ -122,3 +124,28 @@ def test_whom_to_qualify_is_what_the_service_says(firm: Market, capsys: Any):
 def test_misuse_is_one_line(firm: Market, words: tuple[str, ...], capsys: Any):
     assert ran(*words) == 2
     assert re.fullmatch(r"error: .*\n", capsys.readouterr().err)
+
+
+def test_whom_to_qualify_goes_by_the_bound_of_the_week(firm: Market, capsys: Any):
+    """The command and the service ask of the same leads: those near the contract's bound, not near the grades'."""
+    book = contracted(firm.playbook)
+    text = firm.workspace.playbook.read_text(encoding="utf-8")
+    firm.workspace.playbook.write_text(
+        text + "\n[contract]\nsellers = 2\nleads_per_week = 3\nprecision = 0.05\n", encoding="utf-8"
+    )
+    assert book.contract is not None
+    terms = book.contract.terms(book.routing, book.horizons.primary)
+    bound = contract_lines.Bound(
+        week="2025-W01", starts=isoformat(NOW - 7 * MICROS_PER_DAY), terms=terms, model_version="v1", score=70.0,
+        binds="capacity", promised=6, leads=6.0, flow=3.0, promised_precision=0.05, precision=0.1, possible=None,
+        factor=1.0, flow_factor=1.0,
+    )  # fmt: skip
+    contract_lines.append(firm.workspace.reports, [bound])
+    ran("qualify", "--json", *as_of())
+    told = json.loads(capsys.readouterr().out)
+    with firm.store() as store:
+        leads = Leads(store, ModelHolder(firm.workspace), book, lambda: NOW, firm.workspace.reports)
+        ranking = leads.ranking(NOW)
+        assert ranking.least == 70.0
+        wanted = [one.to_dict() for one in to_qualify(leads, ranking, 20)]
+    assert told == wanted
