@@ -11,6 +11,7 @@ scores 71: hot. L5 has done nothing since January: dormant. L6 opened a mail in 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isnan
 
 import numpy as np
 import numpy.typing as npt
@@ -204,12 +205,11 @@ def _known(
     moments = np.full(len(lead), as_of, dtype=np.int64)
     found = traits_at(log, wanted, lead, moments) if wanted else [dict[str, Value]() for _ in lead]
     for values, points, chance in zip(found, score.tolist(), probability.tolist(), strict=True):
-        values["score"], values["probability"] = (None if one != one else one for one in (points, chance))  # noqa: PLR0124 (NaN)
+        values["score"], values["probability"] = (None if isnan(one) else one for one in (points, chance))
     if amounts:
         for values, amount in zip(found, amounts_at(log, book.routing, found, lead, moments), strict=True):
             chance = values["probability"]
-            told = isinstance(chance, float) and amount is not None
-            values["expected_value"] = chance * amount if told else None  # type: ignore[operator]  # both are told
+            values["expected_value"] = chance * amount if isinstance(chance, float) and amount is not None else None
     if "stage" in asked:
         stage = _stages(log, book, as_of)
         for values, code in zip(found, lead.tolist(), strict=True):

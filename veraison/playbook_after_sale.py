@@ -10,12 +10,11 @@ Its model is one of its own (`veraison train --journey customers`), made from th
 playbook says.
 """
 
-from typing import NoReturn, Protocol
+from typing import Protocol
 
-from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import Field, field_validator, model_validator
 
-from veraison.playbook_table import Name, Table, Whole
+from veraison.playbook_table import Name, Table, Whole, refuse
 
 _LEAST = 10
 """So many conversions a model is made from at least (training.min_conversions)."""
@@ -104,7 +103,5 @@ def check(after: AfterSale, journey: First, horizons: Ahead) -> None:
         )
 
 
-def _wrong(key: str, value: object, sentence: str) -> NoReturn:
-    problem = PydanticCustomError("value_error", "{sentence}", {"sentence": sentence})
-    details = InitErrorDetails(type=problem, loc=("after_sale", key), input=value)
-    raise ValidationError.from_exception_data("Playbook", [details])
+def _wrong(key: str, value: object, sentence: str) -> None:
+    refuse([(("after_sale", key), sentence, value)])

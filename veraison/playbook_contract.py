@@ -16,14 +16,13 @@ Whoever keeps such a table has the score from which on a lead is handed over com
 """
 
 import hashlib
-from typing import Literal, NoReturn
+from typing import Literal
 
-from pydantic import Field, ValidationError, field_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import Field, field_validator
 
 from veraison.playbook_returns import REASONS
 from veraison.playbook_routes import Routing
-from veraison.playbook_table import Name, Table, Whole
+from veraison.playbook_table import Name, Table, Whole, refuse
 
 
 class Contract(Table):
@@ -103,8 +102,5 @@ def check(contract: Contract | None, routing: Routing, *, has_readiness: bool) -
         )
 
 
-def _wrong(key: str, value: object, sentence: str) -> NoReturn:
-    problem = PydanticCustomError("value_error", "{sentence}", {"sentence": sentence})
-    raise ValidationError.from_exception_data(
-        "Playbook", [InitErrorDetails(type=problem, loc=("contract", key), input=value)]
-    )
+def _wrong(key: str, value: object, sentence: str) -> None:
+    refuse([(("contract", key), sentence, value)])

@@ -23,13 +23,12 @@ has both read the guide and come to a webinar within a month is; each for thirty
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any
 
-from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import Field, field_validator, model_validator
 
 from veraison.playbook_conditions import domain_of, read
-from veraison.playbook_table import Name, Table, Whole
+from veraison.playbook_table import JourneyNames, Name, Table, Whole, refuse
 
 Mistake = tuple[tuple[str | int, ...], str, object]
 """Where, what is wrong there, and what stands there."""
@@ -121,42 +120,18 @@ class Maturity(Table):
         return self
 
 
-class Named(Protocol):
-    """What the journey names (veraison.playbook.Journey)."""
-
-    @property
-    def ready(self) -> tuple[str, ...]: ...
-    @property
-    def returned(self) -> tuple[str, ...]: ...
-    @property
-    def converted(self) -> tuple[str, ...]: ...
-    @property
-    def lost(self) -> tuple[str, ...]: ...
-    @property
-    def opted_out(self) -> tuple[str, ...]: ...
-
-
 def repeated(names: tuple[str, ...]) -> str:
     """The first name that stands there twice; empty where none does."""
     return next((one for one in names if names.count(one) > 1), "")
 
 
-def check(maturity: Maturity, journey: Named, traits: Mapping[str, str]) -> None:
+def check(maturity: Maturity, journey: JourneyNames, traits: Mapping[str, str]) -> None:
     """Raise ValidationError, with the keys' paths, for what contradicts itself or the rest of the playbook.
 
     traits : name -> kind, as in `[features.traits]`
     """
     found = [*_names(maturity), *_events(maturity, journey), *_conditions(maturity, traits)]
-    if found:
-        lines = [
-            InitErrorDetails(
-                type=PydanticCustomError("value_error", "{sentence}", {"sentence": text}),
-                loc=("maturity", *loc),
-                input=value,
-            )
-            for loc, text, value in found
-        ]
-        raise ValidationError.from_exception_data("playbook", lines)
+    refuse((("maturity", *path), text, value) for path, text, value in found)
 
 
 def _names(maturity: Maturity) -> Iterator[Mistake]:
@@ -169,7 +144,7 @@ def _names(maturity: Maturity) -> Iterator[Mistake]:
                 yield (key, place, "name"), "is the name of an earlier one too", name
 
 
-def _events(maturity: Maturity, journey: Named) -> Iterator[Mistake]:
+def _events(maturity: Maturity, journey: JourneyNames) -> Iterator[Mistake]:
     """What closes a journey, or is said by sales, is no sign that a lead is mature."""
     meant = {
         one: key

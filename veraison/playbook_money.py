@@ -11,10 +11,9 @@ and everything else is no touch. Where it names none, each kind of the lead's ow
 
 from typing import Protocol
 
-from pydantic import Field, ValidationError
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import Field
 
-from veraison.playbook_table import Name, Table, Whole
+from veraison.playbook_table import Name, Table, Whole, refuse
 
 
 class Money(Table):
@@ -56,6 +55,4 @@ def check(money: Money, journey: Closing) -> None:
 
 
 def _wrong(channel: str, value: object, sentence: str) -> None:
-    problem = PydanticCustomError("value_error", "{sentence}", {"sentence": sentence})
-    details = InitErrorDetails(type=problem, loc=("money", "touches", channel), input=value)
-    raise ValidationError.from_exception_data("Playbook", [details])
+    refuse([(("money", "touches", channel), sentence, value)])

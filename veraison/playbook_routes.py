@@ -8,11 +8,10 @@ from collections.abc import Iterator, Mapping
 from math import inf
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import Field
 
 from veraison.playbook_conditions import Domain, domain_of, read
-from veraison.playbook_table import Name, Table, Whole
+from veraison.playbook_table import Name, Table, Whole, refuse
 
 Money = Annotated[float, Field(ge=0, strict=True)]
 Mistake = tuple[tuple[str | int, ...], str, object]
@@ -96,17 +95,13 @@ def domains(traits: Mapping[str, str], grades: Mapping[str, float]) -> dict[str,
 
 def check(routes: tuple[Route, ...], routing: Routing, traits: Mapping[str, str], grades: Mapping[str, float]) -> None:
     """Raise ValidationError, with the keys' paths, for whatever is wrong in these tables by themselves."""
-    found = [
-        *_mistakes_of_routes(routes, routing, traits, grades),
-        *_mistakes_of_teams(routes, routing),
-        *_mistakes_of_money(routing, traits, grades),
-    ]
-    if found:
-        lines = [
-            InitErrorDetails(type=PydanticCustomError("value_error", text), loc=loc, input=value)
-            for loc, text, value in found
+    refuse(
+        [
+            *_mistakes_of_routes(routes, routing, traits, grades),
+            *_mistakes_of_teams(routes, routing),
+            *_mistakes_of_money(routing, traits, grades),
         ]
-        raise ValidationError.from_exception_data("playbook", lines)
+    )
 
 
 def _mistakes_of_routes(

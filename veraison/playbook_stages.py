@@ -20,12 +20,11 @@ its own: only sales give it back (``journey.returned``), to the stage it was in 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NoReturn, Protocol
+from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import Field, field_validator, model_validator
 
-from veraison.playbook_table import Name, Table, Whole
+from veraison.playbook_table import JourneyNames, Name, Table, Whole, refuse
 
 Step = Literal["first_event", "identity", "created", "ready", "converted"]
 _NAMED: tuple[Literal["created"], Literal["ready"], Literal["converted"]] = ("created", "ready", "converted")
@@ -80,23 +79,6 @@ class Stage(Table):
         return bool(self.by or self.events or self.rules)
 
 
-class Named(Protocol):
-    """What the journey names (veraison.playbook.Journey)."""
-
-    @property
-    def created(self) -> tuple[str, ...]: ...
-    @property
-    def ready(self) -> tuple[str, ...]: ...
-    @property
-    def returned(self) -> tuple[str, ...]: ...
-    @property
-    def converted(self) -> tuple[str, ...]: ...
-    @property
-    def lost(self) -> tuple[str, ...]: ...
-    @property
-    def opted_out(self) -> tuple[str, ...]: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Zone:
     """A stage as it is worked with: its entries by name.
@@ -124,7 +106,7 @@ _USUAL: dict[str, tuple[Step, ...]] = {
 """How the stages that every firm knows are entered, unless the playbook says it."""
 
 
-def zones(stages: Mapping[str, Stage], journey: Named) -> tuple[Zone, ...]:
+def zones(stages: Mapping[str, Stage], journey: JourneyNames) -> tuple[Zone, ...]:
     """The stages in their order, the last one of customers; the usual four where the playbook names none.
 
     >>> from veraison.playbook import Journey
@@ -152,7 +134,7 @@ def zones(stages: Mapping[str, Stage], journey: Named) -> tuple[Zone, ...]:
     return tuple(found)
 
 
-def check(stages: Mapping[str, Stage], journey: Named) -> None:
+def check(stages: Mapping[str, Stage], journey: JourneyNames) -> None:
     """Raise pydantic's ValidationError, with the path of the key, where the stages cannot be told apart."""
     names: dict[str, str] = {}
     entries: dict[str, str] = {}
@@ -172,7 +154,7 @@ def check(stages: Mapping[str, Stage], journey: Named) -> None:
     _against_journey(stages, journey)
 
 
-def _against_journey(stages: Mapping[str, Stage], journey: Named) -> None:
+def _against_journey(stages: Mapping[str, Stage], journey: JourneyNames) -> None:
     """Each event of the journey keeps its meaning, and the last stage is that of customers."""
     meant = {one: key for key in (*_NAMED, "lost", "returned", "opted_out") for one in getattr(journey, key)}
     for name, stage in stages.items():
@@ -207,7 +189,6 @@ def _entries(stage: Stage, by: tuple[Step, ...]) -> Iterator[tuple[str, str]]:
                 yield f"rules.{number}.of", one
 
 
-def _wrong(path: tuple[str, ...], value: Any, sentence: str) -> NoReturn:
-    problem = PydanticCustomError("value_error", "{sentence}", {"sentence": sentence})
+def _wrong(path: tuple[str, ...], value: Any, sentence: str) -> None:
     where = ("stages", *(int(one) if one.isdigit() and n > 0 else one for n, one in enumerate(path)))
-    raise ValidationError.from_exception_data("Playbook", [InitErrorDetails(type=problem, loc=where, input=value)])
+    refuse([(where, sentence, value)])
